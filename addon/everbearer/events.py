@@ -1,0 +1,110 @@
+"""
+What happened, as frozen values handed to subscribers.
+
+The request line, `status`, and whatever else watches are subscribers and
+nothing else. No event holds a token, a query or a body, and a path that is a
+credential is masked; times are seconds since the epoch, durations seconds. A
+subscriber must not raise and must not block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """
+    A matched request has ended.
+
+    `verdict` is "inject", "pass" or "refuse", `code` its reason for programs;
+    `status` is what the client got, 0 for a connection closed without one.
+    `replayed` tells that the answer is that of a replay; `note` is a word for
+    people about what else happened.
+    """
+
+    at: float
+    method: str
+    host: str
+    path: str
+    status: int
+    profile: str
+    verdict: str
+    code: str
+    duration: float
+    rule: str = ""
+    replayed: bool = False
+    token: str = ""  # fingerprint
+    client: str = ""  # address
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A request was sent once more after a 401."""
+
+    at: float
+    profile: str
+    method: str
+    host: str
+    path: str
+    status: int
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """
+    A new access token is in the store; fingerprints tell them apart.
+
+    `shared` tells that another process had renewed and no request was sent.
+    """
+
+    at: float
+    profile: str
+    cause: str  # "first", "stale", "expired", "rejected", "timer", "asked"
+    token: str
+    expires_at: float
+    duration: float
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """No new token; `code` is that of errors.py; `retry_at` 0 when nobody retries."""
+
+    at: float
+    profile: str
+    cause: str
+    code: str
+    message: str
+    hint: str
+    retry_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFailed:
+    """A new token could not be saved; the old one is served meanwhile."""
+
+    at: float
+    profile: str
+    message: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationChanged:
+    """A reload: `problems` is empty when the new one is in force."""
+
+    at: float
+    source: str
+    problems: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+
+type Event = (
+    Exchanged | Replayed | Renewed | RenewalFailed | SaveFailed | ConfigurationChanged
+)
+type Subscriber = Callable[[Event], None]
+type Publish = Callable[[Event], None]

@@ -1,0 +1,1 @@
+"""Who gets a token: hosts, paths, rules and the one decision. Pure."""

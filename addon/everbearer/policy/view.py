@@ -1,0 +1,84 @@
+"""What a decision may look at: one frozen view of a request, without any token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Existing(Enum):
+    """What the client put where the scheme's credential belongs."""
+
+    NONE = "none"
+    EMPTY = "empty"
+    PLACEHOLDER = "placeholder"  # an unresolved variable: {{access_token}}, $TOKEN
+    REDACTED = "redacted"  # our own mark, replayed from a saved flow
+    OURS = "ours"  # a token that we issued
+    FOREIGN = "foreign"  # the client's own credential
+    SEVERAL = "several"  # two or more fields: none of them goes out
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """
+    The client's own credential, as far as a decision needs to know it.
+
+    `rejected_for` are the profiles for which this very token of this very
+    client was answered 401 before (known under `heal` only).
+    """
+
+    kind: Existing = Existing.NONE
+    fingerprint: str = ""
+    rejected_for: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerView:
+    """
+    The listener that took the request.
+
+    `reverse` is the host that a reverse listener stands for, "" for the
+    explicit proxy; `own_authorities` are the `host:port` texts by which
+    clients may address a reverse listener, lower case.
+    """
+
+    address: str = ""
+    reverse: str = ""
+    profile: str = ""
+    own_authorities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """
+    One request, as the network layers really will send it; raw, not normalised.
+
+    `host` and `port` are the destination that is dialled (before `connect_to`),
+    `verified_name` the name that its certificate is checked against, "" where
+    none is. `authorities` holds every Host field and `:authority` as sent.
+    `body_length` is 0 for no body and None for an unknown length.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    verified_name: str
+    method: str
+    path: str  # raw, without the query
+    authorities: tuple[str, ...] = ()
+    sni: str | None = None
+    connect_name: str | None = None
+    upstream_verified: bool = True
+    http2: bool = False
+    server_http2: bool = False  # the server connection already speaks HTTP/2
+    listener: ListenerView = field(default_factory=ListenerView)
+    profile_fields: tuple[str, ...] = ()  # values of Everbearer-Profile
+    origins: tuple[str, ...] = ()
+    sec_fetch_site: tuple[str, ...] = ()
+    cors_preflight: bool = False
+    body_length: int | None = 0
+    trailers: bool = False
+    control_characters: bool = False  # in the method, the target or the authority
+    authorization: Authorization = field(default_factory=Authorization)
+    query_token: bool = False
+    as_user: tuple[str, ...] = ()  # values of As-User

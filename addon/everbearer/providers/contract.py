@@ -1,0 +1,27 @@
+"""What a preset tells of a provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everbearer.policy.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """
+    Endpoints, hosts, exclusions and quirks of one provider.
+
+    `exclusions` come before every rule of the user; `injecting` are the rules
+    of profiles that no rule of the user names (their `profiles` are filled in).
+    """
+
+    name: str
+    token_url: str
+    grants: tuple[str, ...]
+    exclusions: tuple[Rule, ...]
+    injecting: tuple[Rule, ...]
+    default_expires_in: float
+    scheme: str = "bearer"

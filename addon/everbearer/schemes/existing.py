@@ -1,0 +1,78 @@
+"""What a client itself put into Authorization."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from everbearer.oauth.challenge import parse
+from everbearer.policy.view import Authorization, Existing
+from everbearer.secret import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BEARER: Final = re.compile(r"\Abearer(?: +|\Z)", re.IGNORECASE)
+# Variables that a tool did not resolve: {{postman}}, {format}, $SHELL, ${SHELL},
+# <documentation>, %CMD%; and what languages print for "nothing". The first kind
+# never is a token: RFC 6750 §2.1 has none of { } $ < > %.
+_PLACEHOLDER: Final = re.compile(
+    r"\{\{[^{}]*\}\}"
+    r"|\{[^{}]*\}"
+    r"|\$\{[^{}]*\}"
+    r"|\$[A-Za-z_][A-Za-z0-9_]*"
+    r"|<[^<>]*>"
+    r"|%[A-Za-z_][A-Za-z0-9_]*%"
+    r"|undefined|null|None|nil|\[object Object\]"
+)
+# RFC 6750 §2.1 has neither brackets nor a colon: no token looks like this.
+_REDACTED: Final = re.compile(r"\[everbearer:([0-9a-f]+)\]")
+
+
+def classify(
+    values: tuple[str, ...],
+    *,
+    placeholder: str,
+    issued: Callable[[str], bool],
+    rejected_for: Callable[[str], frozenset[str]],
+) -> Authorization:
+    """
+    Tell what the values of the field Authorization are.
+
+    `placeholder` is the configured one, "" for none. `issued` tells of a token's
+    fingerprint whether the token is one of ours, `rejected_for` for which
+    profiles it was answered 401 before. Never raises; linear in the length.
+    """
+    if not values:
+        return Authorization(Existing.NONE)
+    if len(values) > 1:
+        return Authorization(Existing.SEVERAL)
+    value = values[0].strip(" \t")
+    token = _BEARER.sub("", value, count=1)
+    if redacted := _REDACTED.fullmatch(token):
+        return Authorization(Existing.REDACTED, redacted[1])
+    if unusable := _unusable(value, token, placeholder):
+        return Authorization(unusable)
+    mark = fingerprint(token)
+    if issued(mark):
+        return Authorization(Existing.OURS, mark)
+    return Authorization(Existing.FOREIGN, mark, rejected_for(mark))
+
+
+def redaction_mark(token_fingerprint: str) -> str:
+    """Return what stands in a saved flow where the token was."""
+    return f"[everbearer:{token_fingerprint}]"
+
+
+def is_redaction_mark(text: str) -> bool:
+    """Tell whether *text* is such a mark and nothing more."""
+    return _REDACTED.fullmatch(text) is not None
+
+
+def _unusable(value: str, token: str, placeholder: str) -> Existing | None:
+    if not token:
+        return Existing.EMPTY
+    if _PLACEHOLDER.fullmatch(token) or (placeholder and placeholder in {token, value}):
+        return Existing.PLACEHOLDER
+    # RFC 9110 §11.6.2: one credential. A joined pair is two fields in one line.
+    return Existing.SEVERAL if len(parse((value,))) > 1 else None
