@@ -1,0 +1,129 @@
+"""
+What every store promises.
+
+A record is saved durably before `save` returns, encrypted and authenticated
+where it leaves the process, and never overwritten by a writer that has not seen
+it. `exclusive` is held by one holder among all processes that share the store
+and dies with its holder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from everbearer.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class GrantKey:
+    """
+    Whose record it is: a grant's, not a name's.
+
+    `identity` is the subject, the seed's fingerprint, or for a login the
+    profile's name; `dialled` is where `connect_to` leads the token endpoint,
+    "" where nowhere, so that a sandbox's record is never a real one's.
+    """
+
+    token_url: str
+    client_id: str
+    grant: str
+    identity: str
+    dialled: str = ""
+
+    @property
+    def text(self) -> str:
+        """A canonical text, authenticated with the record."""
+        return json.dumps(
+            [self.token_url, self.client_id, self.grant, self.identity, self.dialled],
+            ensure_ascii=True,
+            separators=(",", ":"),
+        )
+
+    @property
+    def digest(self) -> str:
+        """A name for tables and files that tells nothing of the grant."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class TroubleKind(Enum):
+    """What stands in the way of the next token request."""
+
+    REAUTHORIZE = "reauthorize"  # a person must act; the endpoint is not asked
+    CONFIGURATION = "configuration"  # same, until the configuration changes
+    UNAVAILABLE = "unavailable"  # asked again at `not_before`
+    MALFORMED = "malformed"  # same
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """
+    A failure that all processes of the store shall know.
+
+    Times are seconds since the epoch. `grant` is the fingerprint of the
+    configuration that failed: with another one the trouble is void.
+    """
+
+    kind: TroubleKind
+    message: str
+    since: float
+    attempts: int
+    not_before: float
+    grant: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A redeem that began and is not known to have ended (a crash, a lost answer)."""
+
+    at: float
+    refresh_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """
+    What is known of a grant.
+
+    `version` is that of the stored record (0: never saved). Times are wall
+    clock, seconds since the epoch.
+    """
+
+    version: int = 0
+    access_token: Secret | None = None
+    issued_at: float = 0.0
+    expires_at: float = 0.0
+    refresh_token: Secret | None = None
+    refresh_issued_at: float = 0.0
+    intent: Intent | None = None
+    trouble: Trouble | None = None
+
+
+class Store(Protocol):
+    """Records by grant. Every method raises StoreError when the store fails."""
+
+    async def load(self, key: GrantKey) -> Record | None:
+        """Return the record, None where there is none."""
+
+    async def save(self, key: GrantKey, record: Record) -> Record:
+        """
+        Save durably and return the record with its new version.
+
+        Raises StoreConflict unless `record.version` is the stored one.
+        """
+
+    def exclusive(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
+        """Hold the grant alone among all processes; waits, never times out."""
+
+    async def generation(self) -> int:
+        """Return a number that changes whenever any process saved; cheap."""
+
+    async def close(self) -> None:
+        """Free what is held; the store is not used afterwards."""

@@ -1,0 +1,166 @@
+"""
+The store in one SQLite file, shared by every process of the user.
+
+The journal is SQLite's rollback journal with `synchronous=EXTRA`: a commit is on
+disk, the removal of its journal included, before `save` returns. WAL would spare
+some of these waits, which a few saves an hour never notice, and costs two more
+files to guard, file systems without shared memory, and the check that SQLite
+makes in this mode alone: that the file is still the one at its path.
+
+Beside the file lies `locks/`, one lock a grant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from shlex import quote
+from typing import TYPE_CHECKING, Final
+
+from everbearer.errors import StoreConflict
+from everbearer.stores import layout, private
+from everbearer.stores.codec import seal, unseal
+from everbearer.stores.locks import hold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from everbearer.stores.cipher import Cipher
+    from everbearer.stores.contract import GrantKey, Record
+    from everbearer.stores.keys import KeyPlace
+
+# How long one process waits for another's commit, in seconds; or for the one
+# that makes the store, which may be waiting for a person to unlock the keyring.
+_BUSY: Final = 30.0
+
+
+class SqliteStore:
+    """
+    Records in the SQLite file *path*, sealed by *cipher*.
+
+    All statements run in one thread of the store's own, so no event loop waits
+    for the disk. A cancelled `save` ends, done or failed, before it raises: who
+    lets go of a grant leaves nothing behind that is still being written.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, cipher: Cipher
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._cipher = cipher
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="everbearer-store")
+
+    @classmethod
+    def open(cls, path: Path, key: KeyPlace) -> SqliteStore:
+        """
+        Open the store, or make it and its key where neither file nor key is there.
+
+        Blocks; with a keyring for as long as a person takes to unlock it.
+        """
+        with private.os_errors(path):
+            path = path.resolve()
+        private.make_folder(path.parent)
+        private.check_folder(path.parent)
+        _make_or_check_file(path)
+        locks = path.parent / "locks"
+        private.make_folder(locks)
+        private.check_folder(locks)
+        with layout.sqlite_errors(path):
+            connection = sqlite3.connect(
+                f"{path.as_uri()}?mode=rw",  # never made by SQLite, with its mode
+                uri=True,
+                timeout=_BUSY,
+                isolation_level=None,  # transactions begin where it says BEGIN
+                check_same_thread=False,  # made here, used in the worker alone
+            )
+            try:
+                cipher = layout.prepare(connection, path, key)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(path, connection, cipher)
+
+    async def load(self, key: GrantKey) -> Record | None:
+        """Return the record, None where there is none."""
+        return await self._run(lambda: self._load(key))
+
+    async def save(self, key: GrantKey, record: Record) -> Record:
+        """Save durably and return the record with its new version."""
+        return await self._run(lambda: self._save(key, record))
+
+    def exclusive(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
+        """Hold the grant alone among all processes of this machine."""
+        return hold(self._path.parent / "locks" / f"{key.digest}.lock")
+
+    async def generation(self) -> int:
+        """Return the number of saves that the file has seen."""
+        return await self._run(lambda: layout.generation(self._connection))
+
+    async def close(self) -> None:
+        """Close the file once everything asked for has been done."""
+        await self._run(self._connection.close)
+        self._worker.shutdown(wait=False)
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
+        def translated() -> T:
+            with layout.sqlite_errors(self._path):
+                return work()
+
+        done = asyncio.get_running_loop().run_in_executor(self._worker, translated)
+        cancelled = None
+        while not done.done():
+            try:
+                await asyncio.wait([done])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            done.exception()  # told to nobody: the caller has gone
+            raise cancelled
+        return done.result()
+
+    def _load(self, key: GrantKey) -> Record | None:
+        row = layout.row(self._connection, key.digest)
+        if row is None:
+            return None
+        return unseal(self._cipher, key, row, remedy=self._remedy(key))
+
+    def _save(self, key: GrantKey, record: Record) -> Record:
+        with layout.transaction(self._connection):
+            # Authenticated before its version is believed: a record that cannot
+            # be read is never overwritten.
+            stored = self._load(key)
+            version = 0 if stored is None else stored.version
+            if record.version != version:
+                raise StoreConflict(
+                    f"record {key.digest[:8]} has version {version}, "
+                    f"and this one was made from {record.version}",
+                )
+            saved = replace(record, version=version + 1)
+            layout.put(self._connection, key.digest, seal(self._cipher, key, saved))
+        return saved
+
+    def _remedy(self, key: GrantKey) -> str:
+        # A text for people; a digest is hexadecimal.
+        forget = f"DELETE FROM records WHERE digest = '{key.digest}'"  # noqa: S608 -- see above
+        return (
+            "bring the store back from a copy; or forget the record, so that its "
+            f"grant starts from its seed: {quote(sys.executable)} -m sqlite3 "
+            f'{quote(str(self._path))} "{forget}"'
+        )
+
+
+def _make_or_check_file(path: Path) -> None:
+    # The file is never opened here but by SQLite: closing any descriptor of it
+    # would drop the locks of every other connection in this process
+    # (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    with private.os_errors(path):
+        with suppress(FileExistsError):
+            private.make_file(path)
+        private.check_file(path, path.stat())
