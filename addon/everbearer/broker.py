@@ -1,0 +1,322 @@
+"""
+The one door between the shells and everything below.
+
+A broker holds one configuration in force and the running parts that belong to
+it. Shells ask it what to do with a request (`decide`), for a token
+(`credential`), for another one after a 401 (`recover`), and listen to what
+happened (`subscribe`). A reload swaps the whole configuration at once; what has
+not changed of it keeps running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from everbearer.errors import ConfigError, EverbearerError, Problem
+from everbearer.events import ConfigurationChanged
+from everbearer.policy.decide import decide
+from everbearer.renewal.clock import SystemClock
+from everbearer.renewal.endpoint import TokenEndpoint
+from everbearer.renewal.manager import TokenManager
+from everbearer.renewal.tasks import Tasks
+from everbearer.report import report
+from everbearer.schemes import SCHEMES
+from everbearer.schemes.contract import Credential
+from everbearer.settings.rules import rule_set
+from everbearer.settings.source import Source
+from everbearer.stores import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from everbearer.events import Event, Subscriber
+    from everbearer.oauth.tokens import AccessToken
+    from everbearer.policy.rules import RuleSet
+    from everbearer.policy.verdict import Verdict
+    from everbearer.policy.view import RequestView
+    from everbearer.renewal.clock import Clock
+    from everbearer.renewal.manager import ProfileStatus
+    from everbearer.schemes.contract import Scheme
+    from everbearer.settings.model import Profile, Settings
+    from everbearer.settings.source import Load
+    from everbearer.stores.contract import Store
+
+logger = logging.getLogger(__name__)
+
+_WATCH_EVERY: Final = 1.0
+"""Seconds between two looks at the files of the configuration."""
+
+_LOOK_PATIENCE: Final = 1.0
+"""Seconds; a look into the store only spares a request its 401."""
+
+_ISSUED_MEMORY: Final = 4096
+"""How many fingerprints of our own tokens are remembered, to know them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """One configuration and its running parts, swapped as a whole."""
+
+    settings: Settings
+    rules: RuleSet
+    managers: Mapping[str, TokenManager]
+    endpoint: TokenEndpoint
+
+
+class Broker:
+    """
+    Configuration, tokens and decisions, for one event loop.
+
+    `load` is called in a thread by `reload()`. Nothing is asked of any server
+    before the first request needs a token.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        load: Load,
+        *,
+        clock: Clock | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self._source = Source(settings, load)
+        self._clock = clock or SystemClock()
+        self._subscribers: list[Subscriber] = []
+        self._issued: dict[str, None] = {}
+        # Of profiles that a reload took away as well: requests are under way.
+        self._schemes: dict[str, str] = {}
+        self._tasks = Tasks()
+        self._store = store or open_store(settings.store)
+        self._running = self._build(settings, {})
+        self._reload_lock = asyncio.Lock()
+        self._stopped = False
+
+    # -- what shells ask ----------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self._running.settings
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules in force."""
+        return self._running.rules
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the configuration on disk is not the one in force; empty if it is."""
+        return self._source.problems
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everything here goes by."""
+        return self._clock
+
+    def decide(self, view: RequestView) -> Verdict:
+        """Say what happens to a request; total and pure (policy.decide)."""
+        return decide(view, self._running.rules)
+
+    def scheme(self, profile: str) -> Scheme:
+        """Return how requests of *profile* are authorised."""
+        return SCHEMES[self._schemes[profile]]
+
+    def ready(self, profile: str) -> Credential | None:
+        """Return a credential if one can be had without waiting."""
+        running = self._running
+        token = self.manager(profile).ready(self._clock.now())
+        return None if token is None else self._hand_out(running, profile, token)
+
+    async def look(self, profile: str) -> None:
+        """Take in what another process has saved for *profile*, within a second."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_PATIENCE):
+                await self.manager(profile).look()
+
+    async def credential(self, profile: str) -> Credential:
+        """
+        Return a credential that is not known to be dead.
+
+        Raises GrantError or StoreError when none can be had in time (30 s), and
+        ConfigError when a reload has taken the profile away.
+        """
+        running = self._running
+        token = await self.manager(profile).credential()
+        return self._hand_out(running, profile, token)
+
+    async def recover(self, profile: str, failed: str) -> Credential:
+        """
+        Return another credential than the one with the fingerprint *failed*.
+
+        Raises GrantError or StoreError when none can be had, and ConfigError
+        when a reload has taken the profile away.
+        """
+        running = self._running
+        token = await self.manager(profile).recover(failed)
+        return self._hand_out(running, profile, token)
+
+    def recover_later(self, profile: str, failed: str) -> None:
+        """Renew in the background, for a request that cannot wait for it."""
+        self._tasks.spawn(
+            self._quietly(self.recover(profile, failed)), name=f"recover {profile}"
+        )
+
+    def can_renew(self, profile: str) -> bool:
+        """Tell whether *profile* can ever have another token than it has."""
+        return self.manager(profile).profile.grant is not None
+
+    def manager(self, profile: str) -> TokenManager:
+        """Return what keeps the token of *profile*; ConfigError when it is gone."""
+        try:
+            return self._running.managers[profile]
+        except KeyError:
+            raise ConfigError(
+                Problem("", f"profile {profile} is no longer in the configuration")
+            ) from None
+
+    async def status(self) -> tuple[ProfileStatus, ...]:
+        """Return the state of every profile, without asking any server."""
+        managers = self._running.managers.values()
+        return tuple([await manager.status() for manager in managers])
+
+    def issued(self, fingerprint: str) -> bool:
+        """Tell whether a token with this fingerprint was handed out by us."""
+        return fingerprint in self._issued
+
+    def nonce(self) -> str:
+        """Return random text for a scheme."""
+        return secrets.token_urlsafe(24)
+
+    # -- events -------------------------------------------------------------
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Hand every event from now on to *subscriber*."""
+        self._subscribers.append(subscriber)
+
+    def publish(self, event: Event) -> None:
+        """Hand *event* to every subscriber; one that fails harms nobody."""
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception as error:
+                report("a subscriber of events failed", error)
+
+    # -- life ---------------------------------------------------------------
+
+    async def reload(self) -> bool:
+        """
+        Read the configuration and put it in force; tell whether that was done.
+
+        A bad one leaves the old in force and is published with its problems.
+        """
+        async with self._reload_lock:
+            old = self._running
+            try:
+                settings = await self._source.read()
+                new = self._build(settings, old.managers)
+            except ConfigError as error:
+                self._source.reject(error, old.settings)
+                self._changed(problems=self.problems)
+                return False
+            self._running = new
+            self._changed(needs_restart=self._source.accept(settings))
+            self._tasks.spawn(self._retire(old, new), name="retire what was replaced")
+            return True
+
+    def reload_soon(self) -> None:
+        """Reload in the background (a signal arrived)."""
+        self._tasks.spawn(self.reload(), name="reload the configuration")
+
+    async def watch(self) -> None:
+        """Reload whenever a file of the configuration has changed; never returns."""
+        while True:
+            await self._clock.sleep(_WATCH_EVERY)
+            if await self._source.has_changed():
+                await self.reload()
+
+    async def stop(self) -> None:
+        """
+        Wait for renewals in flight to be saved, then let go of everything.
+
+        A second call does nothing.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        running = self._running
+        await asyncio.gather(*(m.stop() for m in running.managers.values()))
+        await self._tasks.drain()
+        await running.endpoint.close()
+        await self._store.close()
+
+    # -- inside -------------------------------------------------------------
+
+    def _build(self, settings: Settings, old: Mapping[str, TokenManager]) -> _Running:
+        keeps_endpoint = (
+            bool(old) and self._running.settings.network == settings.network
+        )
+        endpoint = (
+            self._running.endpoint
+            if keeps_endpoint
+            else TokenEndpoint(settings.network, self._clock)
+        )
+        managers = {
+            name: old[name]
+            if keeps_endpoint and name in old and old[name].profile == profile
+            else self._manage(profile, endpoint)
+            for name, profile in settings.profiles.items()
+        }
+        self._schemes |= {name: each.scheme for name, each in settings.profiles.items()}
+        return _Running(settings, rule_set(settings), managers, endpoint)
+
+    def _manage(self, profile: Profile, endpoint: TokenEndpoint) -> TokenManager:
+        return TokenManager(
+            profile,
+            store=self._store,
+            endpoint=endpoint,
+            clock=self._clock,
+            random=secrets.SystemRandom(),
+            publish=self.publish,
+            tasks=self._tasks,
+        )
+
+    async def _retire(self, old: _Running, new: _Running) -> None:
+        """Let those who wait have what they wait for, then let go of the rest."""
+        kept = set(map(id, new.managers.values()))
+        gone = [m for m in old.managers.values() if id(m) not in kept]
+        await asyncio.gather(*(manager.retire() for manager in gone))
+        if new.endpoint is not old.endpoint:
+            await old.endpoint.close()
+
+    def _changed(
+        self, *, problems: tuple[str, ...] = (), needs_restart: tuple[str, ...] = ()
+    ) -> None:
+        self.publish(
+            ConfigurationChanged(
+                at=self._clock.wall(),
+                source=str(self._running.settings.source),
+                problems=problems,
+                needs_restart=needs_restart,
+            )
+        )
+
+    def _hand_out(
+        self, running: _Running, profile: str, token: AccessToken
+    ) -> Credential:
+        if token.fingerprint not in self._issued:
+            self._issued[token.fingerprint] = None
+            if len(self._issued) > _ISSUED_MEMORY:
+                del self._issued[next(iter(self._issued))]
+        return Credential(profile, token, running.settings.profiles[profile].as_user)
+
+    async def _quietly(self, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except EverbearerError as error:
+            # The renewal itself published its failure with all that is known.
+            logger.debug("background recovery failed: %s", error)

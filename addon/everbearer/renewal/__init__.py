@@ -1,0 +1,1 @@
+"""How a profile always has a living access token: obtained, kept, renewed, healed."""

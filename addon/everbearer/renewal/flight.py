@@ -1,0 +1,116 @@
+"""One renewal that many wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from everbearer.errors import TokenEndpointUnavailable
+from everbearer.renewal.trouble import Outcome, Success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from everbearer.oauth.tokens import AccessToken
+    from everbearer.renewal.clock import Clock
+
+PATIENCE: Final = 30.0
+"""Seconds that a request waits for a token, and that an attempt is repeated for."""
+
+
+class Source(Protocol):
+    """Where the tokens of a profile come from."""
+
+    @property
+    def redeeming(self) -> bool:
+        """Something was asked for that must be kept: do not cancel."""
+
+    async def renew(
+        self, cause: str, *, forced: bool, stuck: Callable[[], None]
+    ) -> Outcome:
+        """Make one attempt; *stuck* is called when it will take long."""
+
+    async def look(self) -> bool:
+        """Hold what another process saved; tell whether it did. Raises StoreError."""
+
+
+class Flight:
+    """
+    One renewal, tried again within a request's patience.
+
+    Those who wait for it share its end, and cancelling one cancels nothing.
+    """
+
+    def __init__(
+        self, source: Source, clock: Clock, cause: str, *, forced: bool
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._cause = cause
+        self._forced = forced
+        self._last = False
+        self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.task: asyncio.Task[Outcome]
+
+    async def fly(self) -> Outcome:
+        """Try until there is a token, an end, or no patience."""
+        end = self._clock.now() + PATIENCE
+        while True:
+            outcome = await self._source.renew(
+                self._cause, forced=self._forced, stuck=self._notice
+            )
+            if isinstance(outcome, Success) or self._last:
+                return outcome
+            if not isinstance(outcome.error, TokenEndpointUnavailable):
+                return outcome
+            if self._clock.now() + outcome.retry_after > end:
+                return outcome
+            self._notice()
+            await self._clock.sleep(outcome.retry_after)
+
+    async def notice(self, patience: float) -> None:
+        """Wait until the first thing goes wrong, or the end; at most *patience*."""
+        first: set[asyncio.Future[Any]] = {self._trouble, self.task}
+        await asyncio.wait(first, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+
+    async def landing(self, patience: float) -> None:
+        """Wait until the end; at most *patience* seconds."""
+        await asyncio.wait({self.task}, timeout=patience)
+
+    async def stop(self, patience: float) -> None:
+        """End soon: at once, or when what is being redeemed has been saved."""
+        self._last = True
+        if self._source.redeeming:
+            await self.landing(patience)
+        self.task.cancel()
+        await self.landing(patience)
+
+    def outcome(self) -> Outcome | None:
+        """Return the end, None before it; raises what nobody expected."""
+        if not self.task.done():
+            return None
+        if self.task.cancelled():
+            raise stopping()
+        return self.task.result()
+
+    def _notice(self) -> None:
+        if not self._trouble.done():
+            self._trouble.set_result(None)
+
+
+def token_or_raise(outcome: Outcome) -> AccessToken:
+    """
+    Return the token of a success, raise the error of a failure.
+
+    A copy of it: one that a thousand waiters raise would collect the traceback
+    of each.
+    """
+    if isinstance(outcome, Success):
+        return outcome.token
+    raise copy.copy(outcome.error)
+
+
+def stopping() -> TokenEndpointUnavailable:
+    """Return what those get who ask when it is too late."""
+    return TokenEndpointUnavailable("everbearer is stopping", retry_after=1.0)

@@ -1,0 +1,64 @@
+"""What people are told of a profile's token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from everbearer.oauth.freshness import freshness
+from everbearer.renewal.held import token_of
+
+if TYPE_CHECKING:
+    from everbearer.renewal.held import Held
+    from everbearer.settings.model import Profile
+    from everbearer.stores.contract import Record, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStatus:
+    """
+    The state of one profile, without anything secret.
+
+    `state` is "fresh", "stale", "expired", "dead" (refused by the server) or
+    "none"; `expires_in` is in seconds, None where there is no token, `inf` where
+    nobody knows the end. The other times are seconds since the epoch, None for
+    never.
+    """
+
+    name: str
+    grant: str
+    state: str
+    token: str = ""  # fingerprint
+    expires_in: float | None = None
+    renewed_at: float | None = None
+    refresh_issued_at: float | None = None
+    trouble: Trouble | None = None
+
+
+def status_of(
+    profile: Profile, held: Held, record: Record | None, now: float, wall: float
+) -> ProfileStatus:
+    """Return the status by what is in memory, else by what is in the store."""
+    token = held.alive(now) or token_of(record, now, wall)
+    state = freshness(token, now).value if token else "none"
+    known = token.value if token else profile.access_token
+    if known is not None and held.is_dead(known.fingerprint()):
+        state = "dead"
+    return ProfileStatus(
+        name=profile.name,
+        grant=profile.grant.name if profile.grant else "access_token",
+        state=state,
+        token=token.fingerprint if token else "",
+        expires_in=max(0.0, token.expires_at - now) if token else None,
+        renewed_at=(record.issued_at or None) if record else None,
+        refresh_issued_at=(record.refresh_issued_at or None) if record else None,
+        trouble=_of_this_configuration(profile, record),
+    )
+
+
+def _of_this_configuration(profile: Profile, record: Record | None) -> Trouble | None:
+    """Return the record's trouble unless the configuration has changed since."""
+    if record is None or record.trouble is None or profile.grant is None:
+        return None
+    trouble = record.trouble
+    return trouble if trouble.grant == profile.grant.fingerprint else None

@@ -1,0 +1,61 @@
+"""The renewals of one profile, as events."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from everbearer.events import RenewalFailed, Renewed, SaveFailed
+
+if TYPE_CHECKING:
+    from everbearer.errors import EverbearerError, StoreError
+    from everbearer.events import Publish
+    from everbearer.oauth.tokens import AccessToken
+    from everbearer.renewal.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Publishes what happened to the profile."""
+
+    profile: str
+    clock: Clock
+    publish: Publish
+
+    def renewed(
+        self, token: AccessToken, cause: str, begun: float, *, shared: bool = False
+    ) -> None:
+        """Tell of a token in the store; *begun* is monotonic."""
+        now, wall = self.clock.now(), self.clock.wall()
+        self.publish(
+            Renewed(
+                at=wall,
+                profile=self.profile,
+                cause=cause,
+                token=token.fingerprint,
+                expires_at=wall + token.expires_at - now,
+                duration=now - begun,
+                shared=shared,
+            )
+        )
+
+    def failed(self, error: EverbearerError, cause: str, wait: float) -> None:
+        """Tell of an attempt in vain; *wait* is `inf` when nobody tries again."""
+        wall = self.clock.wall()
+        self.publish(
+            RenewalFailed(
+                at=wall,
+                profile=self.profile,
+                cause=cause,
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                retry_at=wall + wait if math.isfinite(wait) else 0.0,
+            )
+        )
+
+    def unsaved(self, error: StoreError, attempt: int) -> None:
+        """Tell of a save that failed."""
+        at = self.clock.wall()
+        self.publish(SaveFailed(at, self.profile, error.message, attempt))

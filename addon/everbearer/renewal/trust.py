@@ -1,0 +1,53 @@
+"""Which certificates token endpoints may show."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import certifi
+
+from everbearer.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def client_context(ca_file: Path | None) -> ssl.SSLContext:
+    """
+    Return a context that verifies certificates and their names, always.
+
+    Trusted are the system's authorities, Mozilla's (which some Pythons lack,
+    and which mitmproxy trusts) and those in *ca_file*. Raises ConfigError.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or "no certificate in it"
+            if isinstance(error, ssl.SSLError):
+                reason = "not a PEM file of certificates"
+            raise ConfigError(
+                Problem(
+                    "network.ca_file",
+                    f"{ca_file} cannot be used: {reason}",
+                    "name a PEM file with the certificates of your authorities",
+                )
+            ) from None
+    return context
+
+
+def write_bundle(ca_file: Path, bundle: Path) -> None:
+    """
+    Write the same authorities as one PEM file, for who takes only one.
+
+    *bundle* is overwritten; its mode stays. Raises OSError.
+    """
+    sources = [certifi.where(), ssl.get_default_verify_paths().cafile, str(ca_file)]
+    with bundle.open("wb") as out:
+        for source in dict.fromkeys(filter(None, sources)):
+            with open(source, "rb") as pem:  # noqa: PTH123 - OpenSSL's own paths
+                out.write(pem.read() + b"\n")

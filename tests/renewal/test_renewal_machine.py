@@ -1,0 +1,220 @@
+"""
+Renewal as a state machine, against a server that keeps Box's rules.
+
+Two processes on one store; between any two steps the server may revoke, refuse,
+lose answers, a process may crash in the middle of whatever it does, the disk may
+be full and time may pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from everbearer.errors import (
+    EverbearerError,
+    GrantError,
+    ReauthorizationRequired,
+    StoreError,
+)
+from everbearer.stores.memory import Memory
+from renewal.bench import Bench
+from renewal.model_server import (
+    HTML,
+    LOST,
+    REFUSED,
+    TRUNCATED,
+    ModelServer,
+    unavailable,
+)
+from renewal.virtual_time import FakeClock, VirtualLoop
+
+FAULTS = [unavailable(), unavailable(409), unavailable(429, "3")]
+FAULTS += [HTML, LOST, REFUSED, TRUNCATED]
+PROCESSES = st.sampled_from([0, 1])
+SECONDS = st.sampled_from([0.05, 1.0, 31.0, 70.0, 1800.0, 3310.0, 3592.0, 3700.0])
+INSTANTS = st.floats(0.0, 0.5)
+
+
+class RenewalMachine(RuleBasedStateMachine):
+    """What holds whatever happens: see the invariants and `heal`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualLoop()
+        self.server = ModelServer(FakeClock(self.loop))
+        self.memory = Memory()
+        self.saved: set[str] = set()
+        self.processes = [self.start(), self.start()]
+        self.granted = True
+
+    def start(self) -> Bench:
+        """Start a process on the common store."""
+        bench = Bench(server=self.server, memory=self.memory)
+        bench.store.saved_tokens = self.saved
+        bench.refused = set()
+        return bench
+
+    def wait[T](self, work) -> T:
+        """Run *work*."""
+        return self.loop.run_until_complete(work)
+
+    async def request(self, bench: Bench) -> int:
+        """One client's request; checks every token that it is given."""
+        token = bench.manager.ready(bench.clock.now())
+        token = token or await bench.manager.credential()
+        for _ in range(2):
+            value = token.value.reveal()
+            assert value in self.saved, "used before it was saved"
+            assert value not in bench.refused, "known to be dead"
+            assert bench.clock.now() < token.expires_at, "after its end"
+            status = self.server.use(value)
+            if status == 200:
+                return status
+            bench.refused.add(value)
+            token = await bench.manager.recover(token.fingerprint)
+        return status
+
+    @rule(process=PROCESSES, clients=st.integers(1, 20))
+    def use(self, process, clients) -> None:
+        """Clients ask at the same time; without faults one token request serves."""
+        bench = self.processes[process]
+        quiet = not (self.server.faults or bench.store.failing_saves)
+        quiet = quiet and not bench.record.trouble
+        before = bench.calls
+        work = [self.request(bench) for _ in range(clients)]
+        ends = self.wait(gather(work))
+        if quiet and self.granted:
+            assert not any(isinstance(end, EverbearerError) for end in ends)
+            # One for the token found dead in memory, one for that in the store.
+            assert bench.calls - before <= 2
+        for end in ends:
+            assert end in {200, 401} or isinstance(end, GrantError | StoreError)
+
+    @rule(process=PROCESSES)
+    def renew(self, process) -> None:
+        """Somebody runs the command."""
+        with contextlib.suppress(GrantError, StoreError):
+            self.wait(self.processes[process].manager.renew())
+
+    @precondition(lambda self: self.server.alive)
+    @rule()
+    def revoke(self) -> None:
+        """Revoke the newest access token; its refresh token lives."""
+        self.server.revoke(next(reversed(self.server.alive)))
+
+    @rule(faults=st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4))
+    def fail(self, faults) -> None:
+        """Let the next token requests go wrong."""
+        self.server.faults.extend(faults)
+
+    @rule(process=PROCESSES, spared=st.integers(0, 2), failing=st.integers(1, 12))
+    def fill_disk(self, process, spared, failing) -> None:
+        """Let some of the next saves fail."""
+        store = self.processes[process].store
+        store.spared_saves, store.failing_saves = spared, failing
+
+    @rule(process=PROCESSES, failing=st.integers(1, 12), after=INSTANTS)
+    def redeem_with_a_full_disk(self, process, failing, after) -> None:
+        """Ask for a token while the one just redeemed cannot be saved."""
+        bench = self.processes[process]
+        bench.store.spared_saves, bench.store.failing_saves = 1, failing
+        asked = self.loop.create_task(gather([bench.manager.renew()]))
+        self.wait(asyncio.sleep(0.2 + after))
+        self.wait(gather([self.request(bench)]))
+        self.wait(asked)
+        bench.store.spared_saves = bench.store.failing_saves = 0
+
+    @precondition(lambda self: self.server.alive and self.granted)
+    @rule(clients=st.integers(1, 5))
+    def race(self, clients) -> None:
+        """Refuse the newest token to both processes at once: one redeem heals both."""
+        for bench in self.processes:
+            bench.store.failing_saves = 0
+        self.heal()
+        self.wait(asyncio.sleep(1))  # each has seen what the other saved
+        self.revoke()
+        before = len(self.server.requests)
+        work = [self.request(b) for b in self.processes for _ in range(clients)]
+        ends = self.wait(gather(work))
+        assert len(self.server.requests) - before <= 1
+        assert set(ends) == {200}
+
+    @rule(seconds=SECONDS)
+    def advance(self, seconds) -> None:
+        """Time passes; timers and watchers do what they do."""
+        self.wait(asyncio.sleep(seconds))
+
+    @rule(process=PROCESSES, after=INSTANTS, asked=st.booleans())
+    def crash(self, process, after, asked) -> None:
+        """Kill a process in the middle of a request, and start another."""
+        bench = self.processes[process]
+        work = bench.manager.renew() if asked else self.request(bench)
+        client = self.loop.create_task(gather([work]))
+        self.wait(asyncio.sleep(after))
+        dying = [client, *bench.tasks._running]
+        for task in dying:
+            task.cancel()
+        self.wait(asyncio.wait(dying))
+        self.processes[process] = self.start()
+
+    @rule()
+    def heal(self) -> None:
+        """All is well again: after the longest pause every process is served."""
+        self.server.faults.clear()
+        for bench in self.processes:
+            bench.store.failing_saves = 0
+        self.wait(asyncio.sleep(70))
+        for bench in self.processes:
+            # A request is replayed once; a token that died twice takes a second.
+            ends = [self.wait(gather([self.request(bench)]))[0] for _ in range(2)]
+            assert ends[-1] == 200 or not self.granted, ends
+            if not self.granted:
+                assert isinstance(ends[-1], ReauthorizationRequired)
+
+    @precondition(lambda self: self.granted)
+    @rule(really=st.sampled_from([False, False, False, True]))
+    def end_grant(self, really) -> None:
+        """Take the consent away."""
+        if really:
+            self.server.end_grant()
+            self.granted = False
+
+    @invariant()
+    def one_usable_refresh_token_is_on_disk(self) -> None:
+        """Nothing is lost that the server has not taken away."""
+        record = self.processes[0].record
+        token = record.refresh_token.reveal() if record.refresh_token else "refresh-0"
+        if self.granted:
+            assert token in self.server.usable
+
+    def teardown(self) -> None:
+        """Stop: everything ends, nothing is left in the loop."""
+        self.server.faults.clear()
+        for bench in self.processes:
+            bench.store.failing_saves = 0
+            self.wait(bench.stop())
+        assert not asyncio.all_tasks(self.loop)
+        self.loop.close()
+
+
+async def gather(work) -> list[object]:
+    """Return the results and the errors that are ours; raise others."""
+
+    async def caught(one):
+        try:
+            return await one
+        except EverbearerError as error:
+            return error
+
+    return await asyncio.gather(*map(caught, work))
+
+
+RenewalMachine.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None
+)
+TestRenewal = RenewalMachine.TestCase

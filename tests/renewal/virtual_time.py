@@ -1,0 +1,87 @@
+"""An event loop whose time passes only while everybody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+import selectors
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+EPOCH = 1_800_000_000.0
+HOUR = 3600.0
+
+
+class DeadlockError(RuntimeError):
+    """Everybody waits for something that nobody will do."""
+
+
+class _Selector(selectors.DefaultSelector):
+    """Never waits: what a real one would wait is added to `passed`."""
+
+    passed = 1000.0
+
+    def select(self, timeout: float | None = None):
+        """Return what happened; let time pass if nothing did."""
+        events = super().select(0)
+        if not events:
+            if timeout is None:
+                raise DeadlockError
+            self.passed += max(0.0, timeout)
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop for tests without sockets and threads."""
+
+    def __init__(self) -> None:
+        self._virtual = _Selector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        """Return the virtual time."""
+        return self._virtual.passed
+
+
+class FakeClock:
+    """The clock of a virtual loop; `skew` is how far the wall clock is off."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop or asyncio.get_running_loop()
+        self.skew = 0.0
+
+    def now(self) -> float:
+        """Return the virtual time."""
+        return self._loop.time()
+
+    def wall(self) -> float:
+        """Return what the clock on the wall shows."""
+        return self.true_time() + self.skew
+
+    def true_time(self) -> float:
+        """Return what the server's clock says."""
+        return EPOCH + self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in virtual time."""
+        assert math.isfinite(seconds)
+        await asyncio.sleep(seconds)
+
+
+def run[T](work: Coroutine[object, object, T]) -> T:
+    """Run *work* in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(work)
+
+
+def virtual[**P](test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Make an asynchronous test one that runs in virtual time."""
+
+    @functools.wraps(test)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(test(*args, **kwargs))
+
+    return wrapper
