@@ -1,0 +1,1 @@
+"""The configuration: TOML → frozen values, with every problem told at once."""

@@ -1,0 +1,160 @@
+"""The configuration as frozen values: what is left once every problem is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from everbearer.oauth.grants.contract import Grant
+    from everbearer.policy.rules import Rule
+    from everbearer.secret import Secret
+    from everbearer.stores.contract import GrantKey
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    One identity at one authorization server.
+
+    Exactly one of `grant` and `access_token` (a developer token: never
+    renewed) is set. `default_expires_in` (seconds) is what the provider
+    documents for answers without `expires_in`.
+    """
+
+    name: str
+    provider: str
+    token_url: str
+    key: GrantKey
+    grant: Grant | None = None
+    access_token: Secret | None = None
+    as_user: str = ""
+    scheme: str = "bearer"
+    default_expires_in: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener listens; `host` is an IP address without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return (
+            f"[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"{self.host}:{self.port}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An explicit proxy, or (`reverse`: a host name) a stand-in for one server."""
+
+    address: Address
+    reverse: str = ""
+    profile: str = ""
+
+
+class Unmatched(Enum):
+    """What becomes of hosts that no rule names."""
+
+    TUNNEL = "tunnel"
+    REFUSE = "refuse"
+    INSPECT = "inspect"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """`[proxy]`; limits in bytes."""
+
+    redact: bool = True
+    replay_body_limit: int = 256 * 1024 * 1024
+    spool_limit: int = 1024 * 1024 * 1024
+    unmatched_hosts: Unmatched = Unmatched.TUNNEL
+    http2: bool = False
+    browser_origins: frozenset[str] = frozenset()
+    placeholder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where the store's key lies; exactly one is set."""
+
+    file: Path | None = None
+    keyring: str = ""  # "service/account"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """`[store]`; `path` is None for the store in memory (`url = "memory:"`)."""
+
+    path: Path | None
+    key: KeySource | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectTo:
+    """Dial `dial` for the host pattern and port; names and certificates stay."""
+
+    host: str  # lower case; exact, or one "*" inside the leftmost label
+    port: int
+    dial: Address
+
+    def matches(self, host: str, port: int) -> bool:
+        """Tell whether *host* (normalised) and *port* are dialled elsewhere."""
+        if port != self.port:
+            return False
+        head, star, tail = self.host.partition("*")
+        if not star:
+            return host == self.host
+        middle = host[len(head) : len(host) - len(tail)]
+        return (
+            host.startswith(head)
+            and host.endswith(tail)
+            and bool(middle)
+            and "." not in middle
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """`[network]`."""
+
+    connect_to: tuple[ConnectTo, ...] = ()
+    ca_file: Path | None = None
+    ca_digest: str = ""  # SHA-256 of its content, which may change in its place
+    upstream_proxy: str = ""  # "http://host:port", without credentials
+
+    def dialled(self, host: str, port: int) -> Address | None:
+        """Return where `connect_to` leads *host* and *port*; None: nowhere else."""
+        for entry in self.connect_to:
+            if entry.matches(host, port):
+                return entry.dial
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    One whole configuration.
+
+    `rules` are in order of precedence: the presets' exclusions, the user's,
+    the presets' injecting ones. `warnings` are for people and hold no secret.
+    """
+
+    source: Path
+    profiles: Mapping[str, Profile]
+    rules: tuple[Rule, ...]
+    store: StoreSettings
+    default_profile: str = ""
+    listeners: tuple[Listener, ...] = (Listener(Address("127.0.0.1", 8080)),)
+    proxy: ProxySettings = field(default_factory=ProxySettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    watched: frozenset[Path] = frozenset()  # the files whose change means a reload
+    warnings: tuple[str, ...] = ()
