@@ -1,0 +1,1 @@
+"""The shell inside mitmproxy: the only place that imports it."""

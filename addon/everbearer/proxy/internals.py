@@ -1,0 +1,132 @@
+"""
+Every reach into what mitmproxy does not promise, in one place.
+
+`check()` is called at start: on a mitmproxy that lacks one of these parts
+everbearer refuses to run instead of running with a gap. Each function names the
+behaviour it relies on (mitmproxy 12.0 to 12.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from mitmproxy import ctx
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.flow import Flow
+from mitmproxy.proxy import server
+from mitmproxy.proxy.server import ConnectionHandler
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from mitmproxy.connection import Client, Connection, Server
+    from mitmproxy.http import HTTPFlow
+    from mitmproxy.options import Options
+
+
+_PARTS: Final[Mapping[type, tuple[str, ...]]] = {
+    ConnectionHandler: (
+        "_drain_lock",
+        "drain_writers",
+        "server_event",
+        "transports",
+        "wakeup_timer",
+    ),
+    Flow: ("_backup", "wait_for_resume"),
+    Proxyserver: ("connections",),
+}
+"""What is used here and in replay_connection, by class."""
+
+
+def check() -> list[str]:
+    """Return what this mitmproxy lacks; empty when all is there."""
+    return [
+        f"{kind.__module__}.{kind.__qualname__}.{name}"
+        for kind, names in _PARTS.items()
+        for name in names
+        if not (hasattr(kind, name) or name in _set_at_birth(kind))
+    ]
+
+
+def _set_at_birth(kind: type) -> tuple[str, ...]:
+    """Return the names that `__init__` uses, attributes that it sets among them."""
+    code = getattr(vars(kind).get("__init__"), "__code__", None)
+    return code.co_names if code else ()
+
+
+def set_idle_timeout(options: Options, seconds: int) -> None:
+    """
+    Let connections be idle for *seconds*.
+
+    The first mitmproxy 12 has a constant where later ones have an option.
+    """
+    if "tcp_timeout" in options:
+        options.update(tcp_timeout=seconds)
+    else:
+        vars(server)["TCP_TIMEOUT"] = seconds
+
+
+def connection_handler(client: Client) -> ConnectionHandler | None:
+    """Return what reads from *client*; None for a replay, which has no client."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    return proxyserver.connections.get(client.id) if proxyserver else None
+
+
+@contextlib.asynccontextmanager
+async def reading_paused(client: Client) -> AsyncIterator[None]:
+    """
+    Read nothing from *client* meanwhile.
+
+    The handler drains its writers under `_drain_lock` after each read, before
+    the next: while somebody else holds that lock at most one more read (64 KiB)
+    enters memory. `transport.pause_reading()` does not hold.
+    """
+    handler = connection_handler(client)
+    if handler is None:
+        yield  # nobody reads: a saved flow is being replayed
+        return
+    async with handler._drain_lock:  # noqa: SLF001 - see above
+        yield
+
+
+def set_address(server: Server, address: tuple[str, int] | None) -> None:
+    """Set the address of an open connection too, which its setter refuses."""
+    server.__dict__["address"] = address
+
+
+def abort(client: Client, connection: Connection) -> None:
+    """
+    Cut *connection* at once, without waiting for its hooks; may be called again.
+
+    mitmproxy ends a connection by cancelling the task that reads from it. Where
+    that task is just then waiting for its turn to hand on what it read, it dies
+    without closing the socket, and a client that is sending would send for ever.
+    """
+    handler = connection_handler(client)
+    io = handler.transports.get(connection) if handler else None
+    if io is not None and io.writer is not None:
+        io.writer.close()
+
+
+def after_resume(flow: HTTPFlow, check: Callable[[], None]) -> None:
+    """
+    Call *check*, which must not raise, when the intercepted *flow* was resumed.
+
+    An edit in a user interface happens after the last hook: mitmproxy awaits
+    `wait_for_resume()` and then sends what is there.
+    """
+    original: Callable[[], Awaitable[None]] = flow.wait_for_resume
+
+    async def wait_for_resume() -> None:
+        if flow.intercepted:
+            await original()
+            check()
+
+    flow.__dict__["wait_for_resume"] = wait_for_resume
+
+
+def backup_of(flow: HTTPFlow) -> dict[str, Any] | None:
+    """Return the saved state from before an edit; it is part of saved flows."""
+    backup = getattr(flow, "_backup", None)
+    return backup if isinstance(backup, dict) else None

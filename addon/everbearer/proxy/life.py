@@ -1,0 +1,51 @@
+"""Start, reload, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+from everbearer.renewal.tasks import Tasks
+
+if TYPE_CHECKING:
+    from everbearer.broker import Broker
+
+logger = logging.getLogger(__name__)
+
+
+class EverbearerLife:
+    """Watches the configuration while the proxy runs, and lets it stop in order."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._tasks = Tasks()
+        self._watching: asyncio.Task[None] | None = None
+
+    def running(self) -> None:
+        """Watch the configuration; reload it on SIGHUP."""
+        loop = asyncio.get_running_loop()
+        self._watching = self._tasks.spawn(
+            self._broker.watch(), name="watch the configuration"
+        )
+        # Not on every platform, and not outside the main thread.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGHUP, self._broker.reload_soon)
+
+    def done(self) -> asyncio.Task[None]:
+        """
+        Wait until every renewal in flight is saved.
+
+        No coroutine function: mitmproxy calls it without waiting, and refuses
+        those, when it takes a script out that has changed on disk.
+        """
+        return self._tasks.spawn(self._stop(), name="stop")
+
+    async def _stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+        await self._broker.stop()

@@ -1,0 +1,101 @@
+"""What the hooks know of the flows that are under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mitmproxy.http import Headers, HTTPFlow
+
+    from everbearer.policy.verdict import Verdict
+    from everbearer.policy.view import RequestView
+    from everbearer.proxy.body import Copy
+    from everbearer.proxy.refusal import Refusal
+    from everbearer.proxy.spool import Spool
+    from everbearer.schemes.contract import Changes, Credential, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes, as decided; another one afterwards is a breach."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authority: str
+    hosts: tuple[bytes, ...]
+    via: object
+
+    @classmethod
+    def of(cls, flow: HTTPFlow) -> Target:
+        """Read it off the flow as it stands."""
+        request = flow.request
+        return cls(
+            request.scheme,
+            request.data.host,
+            request.data.port,
+            request.path,
+            request.authority,
+            _all_of(request.headers, b"host"),
+            flow.server_conn.via,
+        )
+
+
+def _all_of(fields: Headers, wanted: bytes) -> tuple[bytes, ...]:
+    # Asked three times of each request; get_all does much more for each field.
+    return tuple(value for name, value in fields.fields if name.lower() == wanted)
+
+
+@dataclass(slots=True)
+class Note:
+    """
+    One flow: what was decided, what was done, where it was to go.
+
+    `target` is set last, once the request is ready to leave: a flow without one
+    has not been decided and must not leave.
+    """
+
+    flow: HTTPFlow
+    started: float
+    view: RequestView | None = None
+    verdict: Verdict | None = None
+    credential: Credential | None = None
+    changes: Changes | None = None
+    outcome: Outcome | None = None
+    target: Target | None = None
+    spool: Spool | None = None
+    answer_copy: Copy | None = None
+    refusal: Refusal | None = None
+    is_replay: bool = False
+    replayed: bool = False
+    remark: str = ""
+
+
+@dataclass(slots=True)
+class Notes:
+    """
+    The notes by flow id; a flow is forgotten when it has ended.
+
+    `closed` once the tokens of all flows were taken out for the last time: what
+    is saved is saved after that, so no flow may get another one.
+    """
+
+    by_id: dict[str, Note] = field(default_factory=dict)
+    closed: bool = False
+
+    def get(self, flow: HTTPFlow) -> Note | None:
+        """Return the note of *flow*."""
+        return self.by_id.get(flow.id)
+
+    def add(self, note: Note) -> Note:
+        """Remember *note* until `forget`."""
+        self.by_id[note.flow.id] = note
+        return note
+
+    def forget(self, note: Note) -> None:
+        """Free what the note holds."""
+        if note.spool is not None:
+            note.spool.close()
+        self.by_id.pop(note.flow.id, None)

@@ -1,0 +1,221 @@
+"""What a 401 leads to: a renewal and one replay, or the 401 itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from everbearer.errors import EverbearerError
+from everbearer.events import Replayed
+from everbearer.oauth.challenge import bearer_error
+from everbearer.policy.verdict import Pass
+from everbearer.proxy.refusal import Refusal, from_error, render
+from everbearer.proxy.replay import cannot_replay
+from everbearer.proxy.replay_connection import AnswerTooLarge, ReplayFailed
+from everbearer.renewal.hopeless import Hopeless, place
+from everbearer.schemes.contract import Again, Answer, GiveBack, Renew
+
+if TYPE_CHECKING:
+    from mitmproxy.http import Response
+
+    from everbearer.broker import Broker
+    from everbearer.proxy.notes import Note
+    from everbearer.proxy.replay import Replays
+    from everbearer.schemes.contract import Credential
+
+logger = logging.getLogger(__name__)
+
+_UNAUTHORIZED: Final = 401
+_REJECTED_MEMORY: Final = 4096
+_OWN: Final = (
+    "the client's own token was rejected: send none, or set "
+    'existing_authorization to "heal" or "replace"'
+)
+
+
+class Recovery:
+    """Decides nothing by itself: the scheme says what an answer means."""
+
+    def __init__(self, broker: Broker, replays: Replays) -> None:
+        self._broker = broker
+        self._replays = replays
+        self._hopeless = Hopeless()
+        self._rejected: dict[tuple[str, str, str], None] = {}
+
+    def rejected_for(self, client: str, token: str) -> frozenset[str]:
+        """Return the profiles for which this token of this client was rejected."""
+        if not self._rejected:
+            return frozenset()
+        return frozenset(
+            profile
+            for (who, profile, which) in self._rejected
+            if who == client and which == token
+        )
+
+    def wants(self, note: Note) -> bool:
+        """Look at an answer's head: tell whether another may have to replace it."""
+        response, verdict = note.flow.response, note.verdict
+        if response is None:
+            return False
+        if isinstance(verdict, Pass):
+            return verdict.heal is not None and response.status_code == _UNAUTHORIZED
+        if note.credential is None or note.changes is None or note.view is None:
+            return False
+        scheme = self._broker.scheme(note.credential.profile)
+        note.outcome = scheme.answered(note.view, _answer(note), note.changes)
+        return isinstance(note.outcome, Renew | Again)
+
+    async def recover(self, note: Note) -> None:
+        """Put a healed answer in the place of a 401, where one can be had."""
+        if isinstance(note.verdict, Pass):
+            if note.verdict.heal is not None:
+                await self._heal(note)
+            elif _own_was_rejected(note):
+                note.remark = _OWN
+            return
+        if note.credential is None:
+            return
+        match note.outcome:
+            case Renew():
+                await self._renew(note, note.credential)
+            case Again(learned):
+                await self._replay(note, note.credential, learned)
+            case GiveBack(reason):
+                note.remark = reason
+
+    async def _renew(self, note: Note, failed: Credential) -> None:
+        profile, fingerprint = failed.profile, failed.token.fingerprint
+        assert note.view is not None
+        where = place(profile, note.view.method, note.view.path)
+        if self._hopeless.hopeless(where, fingerprint, self._broker.clock.now()):
+            note.remark = "renewing did not help before: given back"
+            return
+        if not self._broker.can_renew(profile) and not _says_invalid(note):
+            # Nothing else can be had, and the token may be good elsewhere.
+            note.remark = "not usable here, and this profile has no other token"
+            return
+        why = cannot_replay(note) or _streamed(note)
+        if why:
+            note.remark = f"not replayed: {why}"
+            self._broker.recover_later(profile, fingerprint)
+            return
+        credential = await self._other(note, failed)
+        if credential is None:
+            return
+        again = await self._replay(note, credential, None)
+        # One that another had obtained before may have been dead as well.
+        renewed = credential.token.issued_at > note.started
+        if renewed and again is not None and again.status_code == _UNAUTHORIZED:
+            self._hopeless.note_hopeless(
+                where, credential.token.fingerprint, self._broker.clock.now()
+            )
+
+    async def _heal(self, note: Note) -> None:
+        """Replace a client's own token that was rejected, under `heal`."""
+        response, verdict = note.flow.response, note.verdict
+        if response is None or response.status_code != _UNAUTHORIZED:
+            return
+        assert isinstance(verdict, Pass)
+        assert verdict.heal is not None
+        assert note.view is not None
+        if _challenge_error(note) not in {None, "invalid_token"}:
+            return
+        client = note.flow.client_conn.peername[0]
+        self._remember(client, verdict.heal, note.view.authorization.fingerprint)
+        why = cannot_replay(note) or _streamed(note)
+        if why:
+            note.remark = f"not replayed: {why}"
+            return
+        try:
+            credential = await self._broker.credential(verdict.heal)
+        except EverbearerError as error:
+            note.remark = f"not healed: {error.message}"
+            return
+        await self._replay(note, credential, None)
+
+    async def _other(self, note: Note, failed: Credential) -> Credential | None:
+        try:
+            return await self._broker.recover(failed.profile, failed.token.fingerprint)
+        except EverbearerError as error:
+            note.refusal = from_error(error, failed.profile)
+            note.flow.response = render(note.refusal, self._broker.problems)
+            return None
+
+    async def _replay(
+        self, note: Note, credential: Credential, learned: str | None
+    ) -> Response | None:
+        began = self._broker.clock.now()
+        why = cannot_replay(note)
+        if why:
+            note.remark = f"not replayed: {why}"
+            return None
+        try:
+            response = await self._replays.send(note, credential, learned)
+        except AnswerTooLarge:
+            note.remark = "the replay's answer is too long to hold: try again"
+            return None
+        except ReplayFailed as error:
+            note.refusal = Refusal(
+                502,
+                "replay_failed",
+                f"the server was lost while the request was sent again: {error}",
+                "send the request again",
+                credential.profile,
+            )
+            note.flow.response = render(note.refusal, self._broker.problems)
+            return None
+        note.flow.response = response.copy()
+        note.flow.response.stream = False
+        note.replayed = True
+        note.credential = credential
+        assert note.view is not None
+        self._broker.publish(
+            Replayed(
+                at=self._broker.clock.wall(),
+                profile=credential.profile,
+                method=note.view.method,
+                host=note.view.host,
+                path=note.view.path,
+                status=response.status_code,
+                duration=self._broker.clock.now() - began,
+            )
+        )
+        return response
+
+    def _remember(self, client: str, profile: str, token: str) -> None:
+        self._rejected[(client, profile, token)] = None
+        if len(self._rejected) > _REJECTED_MEMORY:
+            del self._rejected[next(iter(self._rejected))]
+
+
+def _own_was_rejected(note: Note) -> bool:
+    response, verdict = note.flow.response, note.verdict
+    return (
+        response is not None
+        and response.status_code == _UNAUTHORIZED
+        and isinstance(verdict, Pass)
+        and verdict.code == "client_token"
+    )
+
+
+def _answer(note: Note) -> Answer:
+    response = note.flow.response
+    assert response is not None
+    fields: dict[str, tuple[str, ...]] = {}
+    for name in response.headers:
+        fields[name.lower()] = tuple(response.headers.get_all(name))
+    return Answer(response.status_code, fields)
+
+
+def _streamed(note: Note) -> str:
+    response = note.flow.response
+    return "its answer is already on its way" if response and response.stream else ""
+
+
+def _challenge_error(note: Note) -> str | None:
+    """Return what the Bearer challenge says is wrong (RFC 6750 §3.1)."""
+    return bearer_error(_answer(note).fields.get("www-authenticate", ()))
+
+
+def _says_invalid(note: Note) -> bool:
+    return _challenge_error(note) == "invalid_token"

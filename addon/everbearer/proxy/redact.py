@@ -1,0 +1,84 @@
+"""Tokens leave a flow before anything saves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from everbearer.proxy import internals
+from everbearer.proxy.query import name_of
+from everbearer.schemes.existing import is_redaction_mark, redaction_mark
+from everbearer.secret import fingerprint
+
+if TYPE_CHECKING:
+    from mitmproxy.http import Headers, HTTPFlow
+
+    from everbearer.schemes.contract import Scheme
+
+
+_BEARER: Final = "bearer "
+
+
+def redact(flow: HTTPFlow, scheme: Scheme) -> None:
+    """
+    Overwrite what *scheme* owns of the request by marks with fingerprints.
+
+    Also in the state from before an edit, which is saved with the flow.
+    """
+    redact_fields(flow.request.headers, scheme)
+    if "?" in flow.request.path:
+        flow.request.path = redacted_path(flow.request.path, scheme)
+    backup = internals.backup_of(flow)
+    if backup is not None:
+        _redact_state(backup, scheme)
+
+
+def redact_fields(fields: Headers, scheme: Scheme) -> None:
+    """Overwrite every field that *scheme* owns."""
+    for name in scheme.fields:
+        if name in fields:
+            fields.set_all(name, [redacted(value) for value in fields.get_all(name)])
+
+
+def redacted(value: str) -> str:
+    """
+    Return the mark for a value, of a mark the mark itself.
+
+    Of what stands before it only the word "Bearer" is kept: any other might be
+    a part of the secret.
+    """
+    kind = value[: len(_BEARER)] if value.lower().startswith(_BEARER) else ""
+    token = value.removeprefix(kind).strip()
+    if is_redaction_mark(token):
+        return value
+    return kind + redaction_mark(fingerprint(token))
+
+
+def redacted_path(path: str, scheme: Scheme) -> str:
+    """Return the path with a mark for each value that *scheme* owns of the query."""
+    path, mark, query = path.partition("?")
+    parts = (
+        _redacted_part(part) if name_of(part) in scheme.query else part
+        for part in query.split("&")
+    )
+    return f"{path}{mark}{'&'.join(parts)}"
+
+
+def _redacted_part(part: str) -> str:
+    name, equals, value = part.partition("=")
+    return f"{name}{equals}{redacted(value)}" if value else part
+
+
+def _redact_state(state: dict[str, Any], scheme: Scheme) -> None:
+    owned = {name.encode() for name in scheme.fields}
+    request = state.get("request") or {}
+    request["headers"] = tuple(
+        (name, redacted(value.decode("latin-1")).encode("latin-1"))
+        if name.lower() in owned
+        else (name, value)
+        for name, value in request.get("headers", ())
+    )
+    if "path" in request:
+        path = request["path"].decode("latin-1")
+        request["path"] = redacted_path(path, scheme).encode("latin-1")
+    if isinstance(state.get("backup"), dict):
+        _redact_state(state["backup"], scheme)

@@ -1,0 +1,211 @@
+"""
+everbearer inside a stock mitmproxy: `mitmdump -s addon/inject.py`.
+
+The same decisions and the same hooks. What cannot be made safe there is refused
+at start: options that move requests, listeners beyond loopback.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import platformdirs
+from mitmproxy import ctx, exceptions
+
+from everbearer.broker import Broker
+from everbearer.errors import EverbearerError
+from everbearer.events import ConfigurationChanged, RenewalFailed, SaveFailed
+from everbearer.proxy import internals
+from everbearer.proxy import options as our_options
+from everbearer.proxy.assemble import assemble
+from everbearer.renewal.trust import write_bundle
+from everbearer.settings.load import load
+from everbearer.settings.locate import locate
+
+if TYPE_CHECKING:
+    from mitmproxy.addonmanager import Loader
+    from mitmproxy.connection import Client
+
+    from everbearer.events import Event
+    from everbearer.proxy.assemble import Addons
+    from everbearer.settings.model import Settings
+
+logger = logging.getLogger(__name__)
+
+_OPTION: Final = "everbearer_config"
+
+
+class Everbearer:
+    """One script for mitmdump, mitmproxy and mitmweb; once in a process."""
+
+    _instances = 0
+
+    def __init__(self) -> None:
+        self.addons: list[object] = []
+        self._broker: Broker | None = None
+        self._bundle: Path | None = None
+        self._modes: list[str] = []
+        self._started = False
+        self._failed = False
+
+    def load(self, loader: Loader) -> None:
+        """Declare the one option: the path of our file."""
+        loader.add_option(
+            _OPTION,
+            str,
+            "",
+            "The configuration of everbearer (default: $EVERBEARER_CONFIG, else "
+            "the user's configuration folder).",
+        )
+
+    def configure(self, _updated: set[str]) -> None:
+        """Read the configuration, once every script is loaded."""
+        if not self._started:
+            self._started = True  # setting options below comes here again
+            self._start()
+
+    def client_connected(self, client: Client) -> None:
+        """Let nobody in where the start has failed and mitmproxy goes on."""
+        if self._failed:
+            client.error = "everbearer could not start"
+
+    def running(self) -> None:
+        """
+        Listen where we should.
+
+        mitmproxy loads scripts while it opens its listeners, by then perhaps on
+        every interface: they are opened anew. Until then whoever comes from
+        elsewhere is turned away one by one.
+        """
+        if self._modes and not _all_loopback():
+            ctx.options.update(mode=self._modes)
+
+    def done(self) -> None:
+        """Remove what was written for the time of running."""
+        if self._bundle is not None:
+            self._bundle.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        Everbearer._instances += 1
+        try:
+            settings, broker = self._open()
+            self._set_options(settings, broker)
+        except (EverbearerError, exceptions.OptionsError) as error:
+            # Not raised: mitmproxy would show a traceback. It exits with 1 when
+            # anything was logged as an error while it starts.
+            self._failed = True
+            self.done()
+            for line in str(error).removeprefix("everbearer: ").splitlines():
+                logger.error("everbearer: %s", line)  # noqa: TRY400 - see above
+            return
+        self._broker = broker
+        broker.subscribe(_tell)
+        for warning in settings.warnings:
+            logger.warning("everbearer: %s", warning)
+        self._install(assemble(broker, _control_ports(), keep_bodies=True))
+
+    def _open(self) -> tuple[Settings, Broker]:
+        if Everbearer._instances > 1:
+            # mitmproxy loads a changed script anew, and not what it imports.
+            raise exceptions.OptionsError(
+                "the script was loaded again: restart mitmproxy"
+            )
+        missing = internals.check()
+        if missing:
+            raise exceptions.OptionsError(f"mitmproxy lacks {', '.join(missing)}")
+        given = getattr(ctx.options, _OPTION)
+        path = locate(
+            Path(given) if given else None,
+            os.environ,
+            Path(platformdirs.user_config_dir()),
+        )
+        settings = load(path, os.environ)
+        return settings, Broker(settings, lambda: load(path, os.environ))
+
+    def _set_options(self, settings: Settings, broker: Broker) -> None:
+        options, wanted = ctx.options, our_options.wanted(settings)
+        # Whoever names no listener gets those of the configuration; mitmproxy's
+        # own default is every interface of the machine.
+        if options.mode == ["regular"] and not options.listen_host:
+            wanted["mode"] = (
+                our_options.modes(settings)
+                if options.listen_port is None
+                else [f"regular@127.0.0.1:{options.listen_port}"]
+            )
+            self._modes = wanted["mode"]
+        if settings.network.ca_file is not None:
+            handle, name = tempfile.mkstemp(prefix="everbearer-", suffix=".pem")
+            os.close(handle)
+            self._bundle = Path(name)
+            write_bundle(settings.network.ca_file, self._bundle)
+            wanted["ssl_verify_upstream_trusted_ca"] = name
+        options.update(**wanted)
+        internals.set_idle_timeout(options, our_options.IDLE_TIMEOUT)
+        found = our_options.problems(options, broker.rules)
+        if found:
+            raise exceptions.OptionsError("; ".join(found))
+
+    def _install(self, ours: Addons) -> None:
+        # As children of this script they stand before next_layer and whatever
+        # saves flows; the guard goes behind everything that is there.
+        manager = ctx.master.addons
+        assert self._broker is not None
+        watch = our_options.EverbearerOptions(self._broker)
+        self.addons = [*ours.front, watch]
+        for addon in self.addons:
+            manager.register(addon)
+        manager.add(ours.guard)
+
+
+def _tell(event: Event) -> None:
+    """Put into mitmproxy's log what nobody would learn of otherwise."""
+    match event:
+        case ConfigurationChanged() if event.problems:
+            logger.error(
+                "everbearer: %s cannot be used, the old configuration stays in force: "
+                "%s",
+                event.source,
+                " | ".join(event.problems),
+            )
+        case ConfigurationChanged() if event.needs_restart:
+            logger.warning(
+                "everbearer: %s is in force, but for: %s; restart mitmproxy for these",
+                event.source,
+                ", ".join(event.needs_restart),
+            )
+        case ConfigurationChanged():
+            logger.info("everbearer: %s is in force", event.source)
+        case RenewalFailed():
+            logger.warning(
+                "everbearer: %s: not renewed (%s), %s: %s; %s",
+                event.profile,
+                event.cause,
+                event.code,
+                event.message,
+                event.hint,
+            )
+        case SaveFailed():
+            logger.error(
+                "everbearer: %s: the new token is not saved yet, the old one is "
+                "served: %s",
+                event.profile,
+                event.message,
+            )
+
+
+def _control_ports() -> frozenset[int]:
+    port = getattr(ctx.options, "web_port", None)
+    return frozenset({port}) if isinstance(port, int) else frozenset()
+
+
+def _all_loopback() -> bool:
+    proxyserver = ctx.master.addons.get("proxyserver")
+    return all(
+        our_options.is_loopback(address[0])
+        for server in proxyserver.servers
+        for address in server.listen_addrs
+    )

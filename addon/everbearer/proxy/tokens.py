@@ -1,0 +1,291 @@
+"""
+The hooks of one request: look, decide, credential, apply; and the 401.
+
+mitmproxy logs what a hook raises and sends the request all the same. So each
+hook is one `try` around everything, `BaseException` too, and what is caught
+becomes a refusal.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from mitmproxy.net import server_spec
+
+from everbearer.events import Exchanged
+from everbearer.policy.paths import masked
+from everbearer.policy.verdict import Inject, Pass, Refuse
+from everbearer.proxy import internals
+from everbearer.proxy.apply import apply
+from everbearer.proxy.body import is_small
+from everbearer.proxy.look import PROFILE_FIELD, listener_of, look
+from everbearer.proxy.notes import Note, Target
+from everbearer.proxy.redact import redact
+from everbearer.proxy.refusal import (
+    Refusal,
+    from_error,
+    from_verdict,
+    kill,
+    refuse,
+)
+from everbearer.proxy.spool import Budget
+from everbearer.proxy.streaming import hold_answer, stream_answer, stream_request
+from everbearer.renewal.flight import stopping
+from everbearer.report import report
+from everbearer.schemes import SCHEMES
+from everbearer.schemes.existing import classify
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+    from mitmproxy.net.server_spec import ServerSpec
+
+    from everbearer.broker import Broker
+    from everbearer.policy.verdict import Verdict
+    from everbearer.proxy.notes import Notes
+    from everbearer.proxy.poison import Poison
+    from everbearer.proxy.recovery import Recovery
+    from everbearer.schemes.contract import Credential
+
+logger = logging.getLogger(__name__)
+
+_UNMATCHED: Final = "unmatched"
+
+
+class EverbearerTokens:
+    """Puts tokens into requests, and heals their 401s."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        notes: Notes,
+        recovery: Recovery,
+        poison: Poison,
+        *,
+        keep_bodies: bool,
+    ) -> None:
+        self._broker = broker
+        self._notes = notes
+        self._recovery = recovery
+        self._poison = poison
+        self._budget = Budget(broker.settings.proxy.spool_limit)
+        self._via = _via(broker.settings.network.upstream_proxy)
+        self._keep_bodies = keep_bodies
+        # Those of the start: other listeners take a restart.
+        self._bindings = {
+            str(x.address): x.profile for x in broker.settings.listeners if x.profile
+        }
+
+    # -- the way out --------------------------------------------------------
+
+    async def requestheaders(self, flow: HTTPFlow) -> None:
+        """Decide about the request before anything of it has left."""
+        note = None
+        try:
+            known = self._notes.get(flow)
+            if _taken(flow) or (known is not None and known.is_replay):
+                return
+            note = self._notes.add(Note(flow, self._broker.clock.now()))
+            await self._prepare(note)
+        except BaseException as error:
+            self._fail_closed(flow, note, error)
+
+    async def _prepare(self, note: Note) -> None:
+        flow = note.flow
+        poisoned = self._poison.reason(flow.client_conn)
+        if poisoned is not None:
+            self._refuse(note, poisoned)
+            return
+        self._decide(note)
+        verdict = note.verdict
+        flow.request.headers.pop(PROFILE_FIELD, None)
+        if isinstance(verdict, Refuse):
+            self._refuse(note, from_verdict(verdict))
+            return
+        if isinstance(verdict, Inject):
+            note.credential = await self._credential(note, verdict.profile)
+            if flow.error or not flow.live:
+                return  # the client has gone meanwhile
+            if self._notes.closed:
+                raise stopping()
+            self._apply(note, note.credential)
+        assert note.view is not None
+        if note.view.listener.reverse:
+            flow.request.host_header = note.view.listener.reverse
+            # mitmproxy's reverse mode knows of no other proxy.
+            flow.server_conn.via = flow.server_conn.via or self._via
+        stream_request(note, self._broker.settings.proxy, self._budget)
+        note.target = Target.of(flow)
+
+    def _decide(self, note: Note) -> None:
+        flow, settings = note.flow, self._broker.settings
+        listener = listener_of(flow.client_conn, self._bindings)
+        client = flow.client_conn.peername[0]
+        authorization = classify(
+            tuple(flow.request.headers.get_all("authorization")),
+            placeholder=settings.proxy.placeholder,
+            issued=self._broker.issued,
+            rejected_for=lambda token: self._recovery.rejected_for(client, token),
+        )
+        note.view = look(flow, listener, authorization)
+        note.verdict = self._broker.decide(note.view)
+        flow.metadata["everbearer.reason"] = note.verdict.code
+
+    async def _credential(self, note: Note, profile: str) -> Credential:
+        assert note.view is not None
+        if is_small(note.view.body_length):
+            ready = self._broker.ready(profile)
+            return ready or await self._broker.credential(profile)
+        # Nothing of a long body is read while anything is waited for.
+        async with internals.reading_paused(note.flow.client_conn):
+            if not self._can_be_replayed(note.view.body_length):
+                # Another process may have renewed: this request has one try.
+                await self._broker.look(profile)
+            ready = self._broker.ready(profile)
+            return ready or await self._broker.credential(profile)
+
+    def _can_be_replayed(self, length: int | None) -> bool:
+        limit = self._broker.settings.proxy.replay_body_limit
+        return length is not None and length <= limit
+
+    def _apply(self, note: Note, credential: Credential) -> None:
+        assert note.view is not None
+        scheme = self._broker.scheme(credential.profile)
+        note.changes = scheme.prepare(
+            note.view,
+            credential,
+            None,
+            None,
+            self._broker.clock.wall(),
+            self._broker.nonce(),
+        )
+        apply(note.flow, scheme, note.changes)
+        note.flow.metadata["everbearer.profile"] = credential.profile
+        note.flow.metadata["everbearer.token"] = credential.token.fingerprint
+
+    # -- the way back -------------------------------------------------------
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        """Let answers flow as they come; hold those that may be healed."""
+        note = self._notes.get(flow)
+        if note is None or note.is_replay or flow.response is None:
+            return
+        try:
+            if flow.websocket is not None or note.refusal is not None:
+                return
+            if self._recovery.wants(note):
+                hold_answer(note)
+            else:
+                stream_answer(note, keep_copy=self._keep_bodies)
+        except BaseException as error:
+            report("an answer could not be looked at", error)
+
+    async def response(self, flow: HTTPFlow) -> None:
+        """Heal a 401; take the token out of the flow; tell what happened."""
+        note = self._notes.get(flow)
+        if note is None:
+            return
+        try:
+            if not note.is_replay and note.refusal is None:
+                await self._recovery.recover(note)
+        except BaseException as error:
+            report("a 401 could not be healed: the client gets it as it is", error)
+        finally:
+            self._end(note)
+
+    def error(self, flow: HTTPFlow) -> None:
+        """Take the token out of a flow that ended without an answer."""
+        note = self._notes.get(flow)
+        if note is not None:
+            self._end(note)
+
+    def done(self) -> None:
+        """Take the tokens out of the flows that are under way when the proxy stops."""
+        self._notes.closed = True
+        for note in list(self._notes.by_id.values()):
+            self._redact(note)
+
+    # -- inside -------------------------------------------------------------
+
+    def _end(self, note: Note) -> None:
+        try:
+            if note.answer_copy is not None and note.flow.response is not None:
+                note.flow.response.data.content = note.answer_copy.whole()
+            self._redact(note)
+            if not note.is_replay:
+                self._publish(note)
+        finally:
+            if not note.is_replay:
+                self._notes.forget(note)
+
+    def _redact(self, note: Note) -> None:
+        if not self._broker.settings.proxy.redact:
+            return
+        if isinstance(note.verdict, Pass) and note.verdict.code == _UNMATCHED:
+            return
+        for scheme in SCHEMES.values():
+            redact(note.flow, scheme)
+
+    def _publish(self, note: Note) -> None:
+        flow, verdict, view = note.flow, note.verdict, note.view
+        if verdict is None or view is None:
+            return
+        if isinstance(verdict, Pass) and verdict.code == _UNMATCHED:
+            return
+        refused = note.refusal
+        self._broker.publish(
+            Exchanged(
+                at=self._broker.clock.wall(),
+                method=view.method,
+                host=view.host,
+                path=masked(view.path) if _is_capability(verdict) else view.path,
+                status=flow.response.status_code if flow.response else 0,
+                profile=note.credential.profile
+                if note.credential
+                else getattr(verdict, "profile", ""),
+                verdict="refuse" if refused else type(verdict).__name__.lower(),
+                code=refused.code if refused else verdict.code,
+                duration=self._broker.clock.now() - note.started,
+                rule=verdict.rule,
+                replayed=note.replayed,
+                token=note.credential.token.fingerprint if note.credential else "",
+                client=flow.client_conn.peername[0],
+                note=note.remark,
+            )
+        )
+
+    def _refuse(self, note: Note, refusal: Refusal) -> None:
+        note.refusal = refusal
+        refuse(note.flow, refusal, self._broker.problems)
+
+    def _fail_closed(
+        self, flow: HTTPFlow, note: Note | None, error: BaseException
+    ) -> None:
+        # A second failure in here is the guard's: there is no finished note.
+        try:
+            profile = ""
+            if note is not None and isinstance(note.verdict, Inject):
+                profile = note.verdict.profile
+            refusal = from_error(error, profile)
+            if refusal.code == "internal_error":
+                report("a request was refused", error)
+            if note is not None:
+                note.target = None
+                note.refusal = refusal
+            refuse(flow, refusal, self._broker.problems)
+        except BaseException as another:
+            report("a refusal failed: the connection is closed", another)
+            kill(flow)
+
+
+def _is_capability(verdict: Verdict) -> bool:
+    return not isinstance(verdict, Inject) and verdict.capability
+
+
+def _taken(flow: HTTPFlow) -> bool:
+    """Tell whether somebody has answered or ended the flow already."""
+    return bool(flow.response or flow.error or not flow.live)
+
+
+def _via(upstream_proxy: str) -> ServerSpec | None:
+    return server_spec.parse(upstream_proxy, "http") if upstream_proxy else None
