@@ -1,0 +1,1 @@
+"""Box's API calls, a module for each kind of thing."""
