@@ -1,0 +1,67 @@
+"""What `serve` says when it is ready: where, who, whom to trust, what to try."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from everbearer import __version__
+from everbearer.cli.real_box import EXAMPLE
+from everbearer.policy.rules import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from everbearer.settings.model import Listener, Settings
+
+
+def banner(settings: Settings, confdir: Path) -> Iterator[str]:
+    """Yield the lines; *confdir* is where mitmproxy keeps its CA."""
+    authority = confdir / "mitmproxy-ca-cert.pem"
+    yield f"version {__version__}, configuration {settings.source}"
+    for listener in settings.listeners:
+        yield f"listening on {listener.address}, {_purpose(listener)}"
+    yield f"profiles: {', '.join(_profiles(settings))}"
+    yield f"tools have to trust the proxy's CA: {authority}"
+    explicit = [listener for listener in settings.listeners if not listener.reverse]
+    for listener in explicit[:1]:
+        yield (
+            f"try: curl -x http://{listener.address} "
+            f"--cacert {shlex.quote(str(authority))}"
+            f"{_profile_field(settings, listener)} {EXAMPLE}"
+        )
+    for listener in settings.listeners:
+        if listener.reverse == urlsplit(EXAMPLE).hostname:
+            yield (
+                f"try: curl{_profile_field(settings, listener)} "
+                f"http://{listener.address}{urlsplit(EXAMPLE).path}"
+            )
+
+
+def _purpose(listener: Listener) -> str:
+    what = f"in place of {listener.reverse}" if listener.reverse else "as a proxy"
+    return f"{what}, profile {listener.profile}" if listener.profile else what
+
+
+def _profiles(settings: Settings) -> Iterator[str]:
+    for profile in settings.profiles.values():
+        grant = profile.grant.name if profile.grant else "access_token"
+        default = ", default" * (profile.name == settings.default_profile)
+        yield f"{profile.name} ({grant}{default})"
+
+
+def _profile_field(settings: Settings, listener: Listener) -> str:
+    """Return what makes a request unambiguous, "" where it is that already."""
+    if listener.profile or settings.default_profile:
+        return ""
+    serving = {
+        name
+        for rule in settings.rules
+        if rule.action is Action.INJECT
+        for name in rule.profiles
+    }
+    if len(serving) <= 1:
+        return ""
+    return f" -H 'Everbearer-Profile: {min(serving)}'"

@@ -1,0 +1,122 @@
+"""What commands share: the configuration, and the broker made of it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import platformdirs
+
+from everbearer.broker import Broker
+from everbearer.cli import voice
+from everbearer.errors import ConfigError, Problem
+from everbearer.settings.load import load, survey
+from everbearer.settings.locate import locate
+from everbearer.settings.problems import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from everbearer.settings.load import Survey
+    from everbearer.settings.model import Settings
+
+file_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration; else $EVERBEARER_CONFIG, else the user's own.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def read(config: Path | None) -> Settings:
+    """
+    Read the configuration that *config* or the environment names.
+
+    Raises ConfigError with every problem.
+    """
+    return load(located(config), os.environ)
+
+
+def look_at(config: Path | None) -> Survey:
+    """
+    Return what is sound in the configuration, and every problem.
+
+    Raises ConfigError where nothing can be read at all.
+    """
+    return survey(located(config), os.environ)
+
+
+def problems_for_programs(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Return the problems as --json shows them."""
+    return [asdict(problem) for problem in problems]
+
+
+def read_and_warn(config: Path | None) -> Settings:
+    """Read the configuration and tell what is doubtful in it."""
+    settings = read(config)
+    for warning in settings.warnings:
+        voice.warn(warning)
+    return settings
+
+
+def located(config: Path | None) -> Path:
+    """Return where the configuration is, or should be."""
+    return locate(config, os.environ, platformdirs.user_config_path())
+
+
+@asynccontextmanager
+async def running(broker: Broker) -> AsyncIterator[Broker]:
+    """Let go of what the broker holds in the end, renewals in flight saved."""
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+def make_broker(settings: Settings) -> Broker:
+    """
+    Return a broker on the configured store, which is made if there is none.
+
+    Blocks: not to be called on an event loop. Raises ConfigError, StoreError.
+    """
+    return Broker(settings, lambda: settings)
+
+
+def chosen(settings: Settings, names: Iterable[str]) -> tuple[str, ...]:
+    """
+    Return the profiles that are meant: those named, else the one that serves.
+
+    Raises ConfigError for an unknown name, and where nobody can tell which.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    for name in wanted:
+        if name not in settings.profiles:
+            raise ConfigError(
+                Problem("", f"there is no profile {name}", _known(settings, name))
+            )
+    if wanted:
+        return wanted
+    if settings.default_profile:
+        return (settings.default_profile,)
+    if len(settings.profiles) == 1:
+        return tuple(settings.profiles)
+    raise ConfigError(
+        Problem(
+            "",
+            "several profiles, and default_profile says nothing",
+            f"name one of: {', '.join(settings.profiles)}",
+        )
+    )
+
+
+def _known(settings: Settings, name: str) -> str:
+    meant = nearest(name, settings.profiles)
+    if meant:
+        return f"did you mean {meant}?"
+    return f"there are: {', '.join(settings.profiles)}"

@@ -1,0 +1,148 @@
+"""What happened → one short line for people."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, assert_never
+
+from everbearer.cli.voice import duration
+from everbearer.events import (
+    ConfigurationChanged,
+    Exchanged,
+    RenewalFailed,
+    Renewed,
+    Replayed,
+    SaveFailed,
+)
+
+if TYPE_CHECKING:
+    from everbearer.events import Event
+
+_NEEDS_PERSON: Final = frozenset({"reauthorization_required", "token_request_rejected"})
+_CLIENT_ERROR: Final = 400
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`level` is one of logging's; `colour` one of click's."""
+
+    level: int
+    text: str
+    hint: str = ""
+    colour: str | None = None
+
+
+def line_of(event: Event) -> Line:
+    """Return the line that tells of *event*; local time, no query, no secret."""
+    told = _told(event)
+    at = time.strftime("%H:%M:%S", time.localtime(event.at))
+    return Line(told.level, f"{at} {told.text}", told.hint, told.colour)
+
+
+def _told(event: Event) -> Line:
+    match event:
+        case Exchanged():
+            return _exchanged(event)
+        case Replayed():
+            return Line(
+                logging.INFO,
+                f"{event.method} {event.host}{_shown(event.path)} was answered 401,"
+                f" sent once more with a new token of {event.profile}:"
+                f" {event.status or 'no answer'} {_ms(event.duration)}",
+            )
+        case Renewed():
+            return _renewed(event)
+        case RenewalFailed():
+            return _renewal_failed(event)
+        case SaveFailed():
+            return Line(
+                logging.ERROR,
+                f"{event.profile}: the new token is not saved yet (attempt"
+                f" {event.attempt}), the old one is served: {event.message}",
+                "make room and check the permissions of the store",
+                "red",
+            )
+        case ConfigurationChanged():
+            return _configuration(event)
+        case _:
+            assert_never(event)
+
+
+def _exchanged(event: Exchanged) -> Line:
+    words = [
+        event.method,
+        f"{event.host}{_shown(event.path)}",
+        str(event.status) if event.status else "closed",
+        event.profile or "-",
+        event.code,
+        _ms(event.duration),
+    ]
+    if event.replayed:
+        words.append("replayed")
+    if event.note:
+        words.append(f"({event.note})")
+    refused = event.verdict == "refuse"
+    level = logging.WARNING if refused else logging.INFO
+    return Line(level, " ".join(words), colour=_colour(event))
+
+
+def _renewed(event: Renewed) -> Line:
+    how = "another process renewed" if event.shared else "renewed"
+    left = duration(max(0.0, event.expires_at - event.at))
+    return Line(
+        logging.INFO,
+        f"{event.profile}: {how} ({event.cause}), good for {left}"
+        f" {_ms(event.duration)}",
+        colour="cyan",
+    )
+
+
+def _renewal_failed(event: RenewalFailed) -> Line:
+    lost = event.code in _NEEDS_PERSON
+    again = ""
+    if event.retry_at > event.at:
+        again = f"; tried again in {duration(event.retry_at - event.at)}"
+    return Line(
+        logging.ERROR if lost else logging.WARNING,
+        f"{event.profile}: not renewed ({event.cause}), {event.code}:"
+        f" {event.message}{again}",
+        event.hint,
+        "red" if lost else "yellow",
+    )
+
+
+def _configuration(event: ConfigurationChanged) -> Line:
+    if event.problems:
+        return Line(
+            logging.ERROR,
+            f"{event.source} cannot be used, the old configuration stays in force:"
+            f" {' | '.join(event.problems)}",
+            "correct it, and it takes over by itself",
+            "red",
+        )
+    if event.needs_restart:
+        parts = ", ".join(event.needs_restart)
+        return Line(
+            logging.WARNING,
+            f"{event.source} is in force, but for: {parts}",
+            "restart everbearer for these",
+            "yellow",
+        )
+    return Line(logging.INFO, f"{event.source} is in force", colour="cyan")
+
+
+def _shown(path: str) -> str:
+    return path.partition("?")[0]
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+def _colour(event: Exchanged) -> str:
+    if event.verdict == "refuse" or event.status >= _SERVER_ERROR or not event.status:
+        return "red"
+    return "yellow" if event.status >= _CLIENT_ERROR else "green"

@@ -1,0 +1,118 @@
+"""
+How everbearer speaks to people; the manners are age's.
+
+- Results go to standard output, bare: another program may read them.
+- Everything else goes to standard error with an "everbearer:" prefix.
+- No capitalised initials and no periods at the end.
+- Nobody who reads it any more is no reason to stop: that is for results only.
+- Nothing that others chose (paths, names, a server's words) reaches a terminal
+  with a control character in it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from everbearer.errors import Problem
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+
+
+def say(text: str, colour: str | None = None) -> None:
+    """Tell something on standard error."""
+    _line(text, colour)
+
+
+def warn(text: str) -> None:
+    """Tell what may go wrong."""
+    _line(f"warning: {text}", "yellow")
+
+
+def error(text: str, then: str = "") -> None:
+    """Tell what went wrong, line by line, and what to do about it, if known."""
+    for line in text.splitlines():
+        _line(f"error: {line}", "red")
+    hint(then)
+
+
+def mistakes(problems: Iterable[Problem]) -> None:
+    """Tell each problem of a configuration, with its own way out."""
+    for problem in problems:
+        where = f"{problem.path}: " if problem.path else ""
+        error(f"{where}{problem.message}", problem.fix)
+
+
+def hint(text: str) -> None:
+    """Tell what to do, if there is something."""
+    if text:
+        _line(f"hint: {text}", "cyan")
+
+
+def result(text: str) -> None:
+    """Print a result on standard output."""
+    click.echo(text, color=coloured())
+
+
+def coloured() -> bool | None:
+    """
+    Return False where the user wants no colours (https://no-color.org).
+
+    None leaves it to whether the stream is a terminal.
+    """
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def printable(text: str) -> str:
+    """Return *text* with everything that a terminal could obey made visible."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as a person says it: 59 min."""
+    if math.isinf(seconds):
+        return "an unknown time"
+    seconds = round(seconds)
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * unit or (unit == _MINUTE and seconds >= unit):
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
+
+
+def fall_silent() -> None:
+    """
+    Drop what nobody can read any more, before the program exits.
+
+    Python would try to write it a last time, and exit with 120.
+    """
+    # None: it was closed from the start.
+    if sys.stderr is None or sys.stderr.closed:
+        return
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _line(text: str, colour: str | None) -> None:
+    prefix = click.style("everbearer:", dim=True)
+    shown = printable(text)
+    styled = click.style(shown, fg=colour) if colour else shown
+    # A closed terminal, a pipe whose reader has gone (OSError), a closed stream.
+    with suppress(OSError, ValueError):
+        click.echo(f"{prefix} {styled}", err=True, color=coloured())

@@ -1,0 +1,123 @@
+"""Events as lines for people."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+
+import pytest
+
+from everbearer.cli.event_lines import line_of
+from everbearer.events import (
+    ConfigurationChanged,
+    Exchanged,
+    RenewalFailed,
+    Renewed,
+    Replayed,
+    SaveFailed,
+)
+
+AT = 1_700_000_000.0
+ASKED = Exchanged(
+    at=AT,
+    method="GET",
+    host="api.box.com",
+    path="/2.0/users/me",
+    status=200,
+    profile="dev",
+    verdict="inject",
+    code="missing",
+    duration=0.0415,
+)
+FAILED = RenewalFailed(
+    at=AT,
+    profile="dev",
+    cause="timer",
+    code="token_endpoint_unavailable",
+    message="no answer",
+    hint="try again later",
+    retry_at=AT + 8,
+)
+
+
+def told(event) -> str:
+    """Return the line without its time, which depends on the time zone."""
+    text = line_of(event).text
+    assert re.match(r"\d\d:\d\d:\d\d ", text)
+    return text[9:]
+
+
+def test_a_request_is_one_short_line():
+    """Method, host and path, status, profile, reason and milliseconds, in order."""
+    assert told(ASKED) == "GET api.box.com/2.0/users/me 200 dev missing 42 ms"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"replayed": True},
+            "GET api.box.com/2.0/users/me 200 dev missing 42 ms replayed",
+        ),
+        ({"note": "why"}, "GET api.box.com/2.0/users/me 200 dev missing 42 ms (why)"),
+        ({"status": 0}, "GET api.box.com/2.0/users/me closed dev missing 42 ms"),
+        ({"profile": ""}, "GET api.box.com/2.0/users/me 200 - missing 42 ms"),
+    ],
+)
+def test_what_else_happened_is_in_the_line(change, line):
+    """Replays, notes, closed connections and requests of nobody are told apart."""
+    assert told(replace(ASKED, **change)) == line
+
+
+def test_a_query_is_not_told():
+    """No query is in a line, replays included."""
+    path = "/2.0/users/me?access_token=canary"
+    replayed = Replayed(AT, "dev", "GET", "api.box.com", path, 200, 0.1)
+    assert "canary" not in told(replace(ASKED, path=path))
+    assert "canary" not in told(replayed)
+
+
+@pytest.mark.parametrize(
+    ("event", "level"),
+    [
+        (ASKED, logging.INFO),
+        (replace(ASKED, status=500), logging.INFO),
+        (replace(ASKED, verdict="refuse", status=403), logging.WARNING),
+        (Renewed(AT, "dev", "first", "f00", AT + 3600, 0.1), logging.INFO),
+        (FAILED, logging.WARNING),
+        (replace(FAILED, code="reauthorization_required"), logging.ERROR),
+        (replace(FAILED, code="token_request_rejected"), logging.ERROR),
+        (SaveFailed(AT, "dev", "disk full", 2), logging.ERROR),
+        (ConfigurationChanged(AT, "c.toml"), logging.INFO),
+        (ConfigurationChanged(AT, "c.toml", needs_restart=("store",)), logging.WARNING),
+        (ConfigurationChanged(AT, "c.toml", problems=("x: bad",)), logging.ERROR),
+    ],
+)
+def test_quiet_hides_what_went_well_and_nothing_else(event, level):
+    """Refusals are warnings, what a person must mend is an error."""
+    assert line_of(event).level == level
+
+
+def test_a_failed_renewal_says_when_it_is_tried_again_and_what_to_do():
+    """The line has the class, the message and the wait; the hint is its own."""
+    line = line_of(FAILED)
+    assert line.text[9:] == (
+        "dev: not renewed (timer), token_endpoint_unavailable: no answer;"
+        " tried again in 8 s"
+    )
+    assert line.hint == "try again later"
+
+
+def test_a_bad_reload_tells_every_problem():
+    """All problems of the new configuration are told, and that the old one stays."""
+    line = told(ConfigurationChanged(AT, "c.toml", problems=("a: bad", "b: worse")))
+    assert "a: bad" in line
+    assert "b: worse" in line
+    assert "the old configuration stays" in line
+
+
+def test_a_renewal_of_another_process_is_told_as_such():
+    """Nobody takes another process's renewal for a token request of ours."""
+    shared = Renewed(AT, "dev", "rejected", "f00", AT + 3600, 0.1, shared=True)
+    assert "another process renewed" in told(shared)

@@ -1,0 +1,204 @@
+"""`everbearer status`, `renew` and `token`, against the sandbox."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+
+def test_token_prints_a_token_that_works_and_nothing_else(typed, box):
+    """Stdout is the token alone; whose it is and how long it lives is on stderr."""
+    told = typed("token -c box/all.toml jwt")
+    assert told.code == 0
+    token = told.out.removesuffix("\n")
+    assert token in box.call("GET", "secrets")["tokens"]
+    assert token not in told.err
+    assert re.search(r"access token of jwt, good for \d+ min", told.err)
+
+
+def test_token_without_a_profile_is_the_default_ones(typed):
+    """default_profile is dev; the answer for programs is a token response."""
+    told = typed("token --json -c box/all.toml")
+    assert told.json["profile"] == "dev"
+    assert told.json["token_type"] == "bearer"
+    assert 3000 < told.json["expires_in"] <= 3600
+
+
+def test_a_token_without_a_known_end_has_none(typed):
+    """Nobody says when a developer token ends, so neither does everbearer."""
+    assert typed("token --json -c box/all.toml devtoken").json["expires_in"] is None
+
+
+def test_token_is_not_renewed_without_need(typed):
+    """A token that is good is printed again, by another process too."""
+    first = typed("token -c box/all.toml ccg").out
+    assert typed("token -c box/all.toml ccg").out == first
+
+
+def test_renew_makes_a_new_token(typed):
+    """After `renew` the token is another one; nothing is on stdout."""
+    before = typed("token -c box/all.toml jwt").out
+    told = typed("renew -c box/all.toml jwt")
+    assert (told.code, told.out) == (0, "")
+    assert "jwt: renewed, good for" in told.err
+    assert typed("token -c box/all.toml jwt").out != before
+
+
+def test_renew_goes_on_after_a_failure_and_tells_it(typed):
+    """One profile that cannot be renewed (exit 4) does not keep the others from it."""
+    told = typed("renew -c box/all.toml devtoken jwt")
+    assert told.code == 4
+    assert "error: devtoken: the developer token cannot be renewed" in told.err
+    assert "hint: get a new one" in told.err
+    assert "jwt: renewed" in told.err
+
+
+def test_an_unknown_profile_is_refused_with_the_nearest(typed):
+    """A misspelt name is exit 2 and a suggestion; nothing is renewed."""
+    told = typed("renew -c box/all.toml jwtt")
+    assert told.code == 2
+    assert "there is no profile jwtt" in told.err
+    assert "did you mean jwt?" in told.err
+
+
+def test_without_a_default_a_profile_has_to_be_named(typed, box):
+    """Which of several is meant is never guessed."""
+    path = box.folder / "box" / "nodefault.toml"
+    path.touch(mode=0o600)
+    text = (box.folder / "box" / "all.toml").read_text()
+    path.write_text(text.replace('default_profile = "dev"\n', ""))
+    told = typed("token -c box/nodefault.toml")
+    assert (told.code, told.out) == (2, "")
+    assert "name one of: dev, jwt, ccg, devtoken" in told.err
+
+
+def test_status_is_a_table_with_every_profile(typed):
+    """One line a profile: grant, client, subject, state, what is left."""
+    typed("token -c box/all.toml dev")
+    told = typed("status -c box/all.toml")
+    head, *rows = told.out.splitlines()
+    columns = ["profile", "grant", "client", "subject", "state", "left", "refresh"]
+    assert head.split() == [*columns, "token"]
+    assert [row.split()[0] for row in rows] == ["dev", "jwt", "ccg", "devtoken"]
+    assert re.search(r"^dev +refresh_token .* fresh +\d+ min +\d+ \w+ old", rows[0])
+    assert "enterprise 100001" in rows[1]
+    assert "NOT THE REAL BOX" in told.err
+
+
+def test_status_for_programs_parses_and_has_no_infinity(typed):
+    """--json is JSON as RFC 8259 has it, with every profile."""
+    told = typed("status --json -c box/all.toml")
+    assert "Infinity" not in told.out
+    profiles = {each["name"]: each for each in told.json["profiles"]}
+    assert profiles["devtoken"]["state"] == "fresh"
+    assert profiles["devtoken"]["expires_in"] is None
+    assert profiles["jwt"]["subject"] == "enterprise 100001"
+    assert "api.box.com:443" in told.json["not_the_real_box"]
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_status_makes_no_store(option, typed, box):
+    """Where there is no store there is none afterwards, and that is told."""
+    store = box.folder / "none" / "tokens.db"
+    path = box.folder / "box" / "nostore.toml"
+    path.touch(mode=0o600)
+    table = f'[store]\nurl = "sqlite:{store}"\nkey = {{ file = "nostore.key" }}'
+    text = (box.folder / "box" / "all.toml").read_text()
+    path.write_text(re.sub(r"\[store\]\n.*\n.*", table, text))
+    told = typed(f"status {option} -c box/nostore.toml")
+    assert told.code == 0
+    assert not store.parent.exists()
+    assert not path.with_name("nostore.key").exists()
+    if option:
+        assert told.json["no_store_yet"] is True
+        assert {each["state"] for each in told.json["profiles"]} >= {"none"}
+    else:
+        assert f"no store yet: {store}" in told.err
+
+
+def test_status_remembers_the_last_trouble_and_what_to_do(typed, box):
+    """A dead grant is told by every later command, with the way out (exit 4)."""
+    path = box.folder / "box" / "dead.toml"
+    path.touch(mode=0o600)
+    text = (box.folder / "box" / "refresh_token.toml").read_text()
+    (box.folder / "box" / "dead.txt").touch(mode=0o600)
+    (box.folder / "box" / "dead.txt").write_text("not-a-refresh-token")
+    path.write_text(text.replace("refresh_token.txt", "dead.txt"))
+    told = typed("token -c box/dead.toml")
+    assert (told.code, told.out) == (4, "")
+    assert "hint: " in told.err
+    told = typed("status -c box/dead.toml")
+    assert re.search("warning: dev: .+", told.err)
+    assert "hint: " in told.err
+    (profile,) = typed("status --json -c box/dead.toml").json["profiles"]
+    assert profile["trouble"]["kind"] == "reauthorize"
+    assert profile["trouble"]["hint"]
+
+
+def test_a_token_endpoint_that_is_too_busy_is_exit_5(typed, box):
+    """The server asks for an hour: try again later, and the hint says so."""
+    busy = {"status": 429, "retry_after": 3600}
+    match = {"path": "/oauth2/token"}
+    box.call("POST", "faults", {"match": match, "effect": busy, "times": 1})
+    told = typed("renew -c box/all.toml ccg")
+    assert told.code == 5
+    assert "hint: " in told.err
+    assert typed("renew -c box/all.toml ccg").code == 0
+
+
+def test_a_store_that_others_can_read_is_exit_3(typed, box):
+    """A store with a wide mode is refused with the command that mends it."""
+    typed("token -c box/all.toml dev")
+    store = box.folder / "box" / "tokens.db"
+    store.chmod(0o644)
+    try:
+        told = typed("status -c box/all.toml")
+    finally:
+        store.chmod(0o600)
+    assert (told.code, told.out) == (3, "")
+    assert "chmod" in told.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status -c box/all.toml",
+        "status --json -c box/all.toml",
+        "renew -c box/all.toml dev jwt ccg devtoken",
+        "check --json -c box/all.toml",
+        "explain -c box/all.toml GET https://api.box.com/2.0/users/me",
+    ],
+)
+def test_no_secret_is_printed(line, typed, box):
+    """Of the tokens, client secrets, assertions and pass phrases there is no trace."""
+    for profile in ("dev", "jwt", "ccg"):
+        typed(f"token -c box/all.toml {profile}")
+    told = typed(line)
+    secrets = box.secrets()
+    assert len(secrets) > 5
+    for secret in secrets:
+        assert secret not in told.out + told.err
+
+
+def test_a_table_in_a_pipe_is_neither_coloured_nor_wrapped(box):
+    """A program reads whole lines, whatever COLUMNS says."""
+    box.stage.output("token", "-c", "box/all.toml", "dev")
+    out = box.stage.output("status", "-c", "box/all.toml")
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 5
+
+
+def test_ages_are_counted_from_the_wall_clock(typed):
+    """A refresh token that was just obtained is some seconds old, not years."""
+    typed("renew -c box/all.toml dev")
+    profiles = typed("status --json -c box/all.toml").json["profiles"]
+    age = time.time() - profiles[0]["refresh_issued_at"]
+    assert 0 <= age < 600
+
+
+def test_renewals_of_two_processes_share_a_store(box):
+    """A token that one process obtained is the one that another prints."""
+    mine = box.stage.output("token", "-c", "box/all.toml", "ccg")
+    assert box.stage.output("token", "-c", "box/all.toml", "ccg") == mine
