@@ -1,0 +1,41 @@
+"""Fixtures for end-to-end tests."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import Place, Sandbox
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """Give a folder and a home of its own; end what was started in it."""
+    here = Place(tmp_path)
+    try:
+        yield here
+    finally:
+        here.close()
+
+
+@pytest.fixture
+def sandbox(place: Place) -> Sandbox:
+    """Start a sandbox with tokens that live an hour."""
+    return Sandbox(place)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -1,0 +1,600 @@
+"""The table of hostile requests: each tries to have a token sent elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hostile_row import API, ME, absolute, moved, path, request, reverse, tunnel
+
+LOOK_ALIKE: Final = "xn--pi-6kc.box.com"  # its first letter is Cyrillic
+FULL_WIDTH: Final = "".join(chr(ord(c) + 0xFEE0) if c != "." else c for c in API)
+
+_ELSEWHERE = (
+    tunnel("forged Host", "evil.test:443", sni="evil.test", answer="200 wrong"),
+    tunnel("forged Host, no SNI", "evil.test:443", sni="", answer="200 wrong"),
+    tunnel("forged Host, no TLS", "evil.test:80", sni=None, answer="200 wrong"),
+    tunnel("forged Host and SNI", "evil.test:443", answer="421 misdirected"),
+    tunnel(
+        "SNI of another",
+        "api.box.com:443",
+        sni="evil.test",
+        answer="421 misdirected",
+        leaks=False,  # the sandbox's certificate is not evil.test's
+    ),
+    tunnel(
+        "Host of another",
+        "api.box.com:443",
+        request(host="evil.test"),
+        answer="421 misdirected",
+    ),
+    tunnel(
+        "Host and SNI of another",
+        "api.box.com:443",
+        request(host="evil.test"),
+        sni="evil.test",
+        answer="421 misdirected",
+        leaks=False,  # as above
+    ),
+    tunnel(
+        "a forged Host in the CONNECT",
+        "evil.test:443",
+        request(host="evil.test"),
+        connect_fields=("Host: api.box.com:443",),
+        sni="evil.test",
+        answer="200 wrong",
+        leaks=False,  # what follows names nothing of Box
+    ),
+    tunnel(
+        "another Host in the CONNECT",
+        "api.box.com:443",
+        connect_fields=("Host: evil.test:443",),
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    tunnel(
+        "absolute form in a tunnel, of another",
+        "api.box.com:443",
+        request("https://evil.test/2.0/users/me"),
+        answer="421 misdirected",
+    ),
+    tunnel(
+        "absolute form in a tunnel to another",
+        "evil.test:443",
+        request("https://api.box.com/2.0/users/me"),
+        sni="evil.test",
+        answer="200 wrong",
+    ),
+    tunnel(
+        "second request of a tunnel",
+        "api.box.com:443",
+        request(),
+        request(host="evil.test"),
+        answer="421 misdirected",
+        token=True,
+    ),
+    absolute(
+        "another Host, https",
+        request("https://api.box.com/2.0/users/me", "evil.test"),
+        answer="421 misdirected",
+    ),
+    absolute(
+        "another Host, http",
+        request("http://api.box.com/2.0/users/me", "evil.test"),
+        answer="421 misdirected",
+    ),
+    absolute(
+        "forged Host, https",
+        request("https://evil.test/2.0/users/me"),
+        answer="421 misdirected",
+    ),
+    absolute(
+        "forged Host, http",
+        request("http://evil.test/2.0/users/me"),
+        answer="421 misdirected",
+    ),
+    absolute(
+        "second request of a connection",
+        request("https://api.box.com/2.0/users/me"),
+        request("https://evil.test/2.0/users/me", "evil.test"),
+        answer="200 wrong",
+        token=True,
+        leaks=False,  # the second names nothing of Box
+    ),
+    absolute(
+        "second request of a connection, forged",
+        request("https://api.box.com/2.0/users/me"),
+        request("https://evil.test/2.0/users/me"),
+        answer="421 misdirected",
+        token=True,
+    ),
+    absolute(
+        "WebSocket elsewhere",
+        request(
+            "http://evil.test/2.0/events",
+            API,
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        ),
+        answer="421 misdirected",
+    ),
+    tunnel(
+        "WebSocket elsewhere in a tunnel",
+        "evil.test:443",
+        request(
+            "/2.0/events",
+            API,
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        ),
+        answer="421 misdirected",
+    ),
+)
+
+_NOT_THE_SERVER = (
+    absolute(
+        "plain http",
+        request("http://api.box.com/2.0/users/me"),
+        answer="403 insecure_scheme",
+    ),
+    tunnel(
+        "plain http in a tunnel",
+        "api.box.com:80",
+        sni=None,
+        answer="403 insecure_scheme",
+    ),
+    tunnel(
+        "plain http in a tunnel to 443",
+        "api.box.com:443",
+        sni=None,
+        answer="403 insecure_scheme",
+        leaks=False,  # a TLS server reads no plain text
+    ),
+    tunnel("TLS to port 80", "api.box.com:80", answer="421 wrong_port"),
+    tunnel("port 8443", "api.box.com:8443", answer="421 wrong_port"),
+    tunnel(
+        "port 8443, Host too",
+        "api.box.com:8443",
+        request(host="api.box.com:8443"),
+        answer="421 wrong_port",
+    ),
+    absolute(
+        "port 8443, absolute",
+        request("https://api.box.com:8443/2.0/users/me", "api.box.com:8443"),
+        answer="421 wrong_port",
+    ),
+    absolute(
+        "port 80, absolute",
+        request("https://api.box.com:80/2.0/users/me"),
+        answer="421 wrong_port",
+    ),
+    tunnel(
+        "Host with another port",
+        "api.box.com:443",
+        request(host="api.box.com:8443"),
+        answer="421 wrong_port",
+    ),
+    tunnel(
+        "Host with its port",
+        "api.box.com:443",
+        request(host="api.box.com:443"),
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+)
+
+_NAMES = (
+    tunnel(
+        "upper case",
+        "API.BOX.COM:443",
+        request(host="API.Box.com"),
+        sni="API.BOX.COM",
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    absolute(
+        "upper case, absolute",
+        request("https://API.BOX.COM/2.0/users/me"),
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    tunnel(
+        "trailing dot",
+        "API.BOX.COM.:443",
+        request(host="api.box.com."),
+        answer="501 box",
+        token=True,
+        leaks=False,
+    ),
+    tunnel(
+        "trailing dot, SNI too",
+        "API.BOX.COM.:443",
+        sni="api.box.com.",
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    tunnel(
+        "trailing dot, no SNI",
+        "API.BOX.COM.:443",
+        sni="",
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    tunnel(
+        "SNI that is no name",
+        "api.box.com:443",
+        sni="api..box.com",
+        answer="200 box",  # as without SNI
+        token=True,
+        leaks=False,
+    ),
+    tunnel("trailing dot, other port", "API.BOX.COM.:8443", answer="421 wrong_port"),
+    tunnel(
+        "two trailing dots", "api.box.com..:443", answer="400 mitmproxy", leaks=False
+    ),
+    tunnel(
+        "Box's name before another",
+        "api.box.com.evil.test:443",
+        request(host="api.box.com.evil.test"),
+        sni="api.box.com.evil.test",
+        answer="200 wrong",
+    ),
+    tunnel(
+        "another name before Box's",
+        "evil-api.box.com:443",
+        request(host="evil-api.box.com"),
+        sni="evil-api.box.com",
+        answer="200 wrong",
+    ),
+    tunnel(
+        "look-alike",
+        f"{LOOK_ALIKE}:443",
+        request(host=LOOK_ALIKE),
+        sni=LOOK_ALIKE,
+        answer="200 wrong",
+        leaks=False,  # no name of Box in sight
+    ),
+    tunnel(
+        "look-alike, forged Host",
+        f"{LOOK_ALIKE}:443",
+        sni=LOOK_ALIKE,
+        answer="200 wrong",
+    ),
+    tunnel("full-width name", f"{FULL_WIDTH}:443", answer="400 mitmproxy", leaks=False),
+    absolute(
+        "full-width name, absolute",
+        request(f"https://{FULL_WIDTH}/2.0/users/me"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    absolute(
+        "escapes in the name",
+        request("https://api%2ebox%2ecom/2.0/users/me"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    tunnel(
+        "user information",
+        "api.box.com@evil.test:443",
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    absolute(
+        "user information, absolute",
+        request("https://api.box.com@evil.test/2.0/users/me"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    absolute(
+        "password, absolute",
+        request("https://api.box.com:443@evil.test/2.0/users/me"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    absolute(
+        "Box's name in a fragment",
+        request("https://evil.test#@api.box.com/2.0/users/me"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    absolute(
+        "backslash in the authority",
+        request("https://evil.test\\@api.box.com/2.0/users/me"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    *(
+        absolute(
+            f"forged Host: {what}",
+            request("http://evil.test/2.0/users/me", host),
+            answer=answer,
+        )
+        for what, host, answer in (
+            ("full-width", FULL_WIDTH, "400 invalid_host"),
+            ("escapes", "api%2ebox%2ecom", "400 invalid_host"),
+            ("user information", "api.box.com@evil.test", "400 invalid_host"),
+            ("Box as user", "evil.test@api.box.com", "400 invalid_host"),
+            ("two dots", "api.box.com..", "400 invalid_host"),
+            ("port that is none", "api.box.com:", "400 invalid_host"),
+            ("two names", "evil.test, api.box.com", "400 invalid_host"),
+            ("blank", "evil.test api.box.com", "400 invalid_host"),
+            ("a path", "api.box.com/2.0/", "400 invalid_host"),
+        )
+    ),
+    tunnel("IPv4", "203.0.113.7:443", answer="421 misdirected"),
+    tunnel("IPv6", "[2001:db8::7]:443", answer="421 misdirected"),
+    tunnel("IPv4 as one number", "3405803783:443", answer="400 invalid_host"),
+    tunnel("loopback", "127.0.0.1:{wrong}", answer="421 misdirected"),
+    absolute(
+        "IPv4, absolute",
+        request("https://203.0.113.7/2.0/users/me"),
+        answer="421 misdirected",
+    ),
+    absolute(
+        "IPv4 in Host",
+        request("https://api.box.com/2.0/users/me", "203.0.113.7"),
+        answer="421 misdirected",
+    ),
+)
+
+_PATHS = (
+    path("dot segments", "/2.0/../oauth2/token", "401 box"),
+    path("encoded dots", "/2.0/%2e%2e/oauth2/token", "401 box"),
+    path("dots encoded twice", "/2.0/%252e%252e/oauth2/token", "401 box"),
+    path("encoded slash", "/2.0/..%2foauth2/token", "401 box"),
+    path("backslash", "/2.0/..\\oauth2\\token", "401 box"),
+    path("encoded backslash", "/2.0/..%5coauth2%5ctoken", "401 box"),
+    path("parameters", "/2.0/..;a=b/oauth2/token", "401 box"),
+    path("empty segments", "//2.0/..//oauth2//token", "501 box", leaks=False),
+    path("upper case path", "/2.0/../OAuth2/Token", "401 box"),
+    path("half an escape", "/2.0/%2", "400 invalid_path"),
+    path("escapes that are no text", "/2.0/%ff", "400 invalid_path"),
+    path("a line end", "/2.0/%0d%0aHost:%20evil.test", "400 invalid_path"),
+    path("outside the rule by dots", "/2.0/%2e%2e/admin", "400 ambiguous_path"),
+)
+
+_FRAMING = (
+    tunnel("TRACE", "api.box.com:443", request(method="TRACE"), answer="405 trace"),
+    tunnel(
+        "Connection names Authorization",
+        "api.box.com:443",
+        request(ME, API, "Connection: authorization"),
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    tunnel(
+        "two Host fields",
+        "api.box.com:443",
+        request(ME, API, "Host: evil.test"),
+        answer="421 misdirected",
+    ),
+    tunnel(
+        "no Host",
+        "api.box.com:443",
+        request(ME, None, version="1.0"),
+        answer="400 missing_host",
+    ),
+    tunnel(
+        "length and chunks",
+        "api.box.com:443",
+        request(
+            ME,
+            API,
+            "Content-Length: 4",
+            "Transfer-Encoding: chunked",
+            method="POST",
+            body="0\r\n\r\nGET /oauth2/token HTTP/1.1\r\nHost: api.box.com\r\n\r\n",
+        ),
+        answer="400 mitmproxy",
+        leaks=False,  # mitmproxy does not let it through
+    ),
+    tunnel(
+        "two lengths",
+        "api.box.com:443",
+        request(ME, API, "Content-Length: 0", "Content-Length: 40", method="POST"),
+        answer="400 mitmproxy",
+        leaks=False,  # same
+    ),
+    tunnel(
+        "blank before the colon",
+        "api.box.com:443",
+        request(ME, API, "Host : evil.test"),
+        answer="400 mitmproxy",
+        leaks=False,  # same
+    ),
+    tunnel(
+        "trailers",
+        "api.box.com:443",
+        request(
+            ME,
+            API,
+            "Transfer-Encoding: chunked",
+            "Trailer: Authorization",
+            method="POST",
+            body="0\r\n\r\n",
+        ),
+        answer="closed",
+    ),
+)
+
+_BROWSERS = (
+    tunnel(
+        "Origin",
+        "api.box.com:443",
+        request(ME, API, "Origin: https://evil.test"),
+        answer="403 browser_request",
+    ),
+    tunnel(
+        "Sec-Fetch-Site",
+        "api.box.com:443",
+        request(ME, API, "Sec-Fetch-Site: cross-site"),
+        answer="403 browser_request",
+    ),
+    tunnel(
+        "CORS preflight",
+        "api.box.com:443",
+        request(
+            ME,
+            API,
+            "Origin: https://evil.test",
+            "Access-Control-Request-Method: GET",
+            method="OPTIONS",
+        ),
+        answer="401 box",
+    ),
+)
+
+_REVERSE = (
+    reverse(
+        "reverse: its own name",
+        request(host="127.0.0.1:{reverse}"),
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    reverse(
+        "reverse: localhost",
+        request(host="LocalHost:{reverse}"),
+        answer="200 box",
+        token=True,
+        leaks=False,
+    ),
+    reverse(
+        "reverse: foreign Host", request(host="evil.test"), answer="421 misdirected"
+    ),
+    reverse(
+        "reverse: foreign Host with its port",
+        request(host="evil.test:{reverse}"),
+        answer="421 misdirected",
+    ),
+    reverse(
+        "reverse: another port",
+        request(host="127.0.0.1:{wrong}"),
+        answer="421 misdirected",
+    ),
+    reverse("reverse: no port", request(host="127.0.0.1"), answer="421 misdirected"),
+    reverse("reverse: the server's name", request(), answer="421 misdirected"),
+    reverse(
+        "reverse: no Host",
+        request(ME, None, version="1.0"),
+        answer="400 missing_host",
+    ),
+    reverse(
+        "reverse: foreign Origin",
+        request(ME, "127.0.0.1:{reverse}", "Origin: https://evil.test"),
+        answer="403 browser_request",
+    ),
+    reverse(
+        "reverse: its own Origin",
+        request(ME, "127.0.0.1:{reverse}", "Origin: http://127.0.0.1:{reverse}"),
+        answer="403 browser_request",
+    ),
+    reverse(
+        "reverse: cross-site",
+        request(ME, "127.0.0.1:{reverse}", "Sec-Fetch-Site: cross-site"),
+        answer="403 browser_request",
+    ),
+    reverse(
+        "reverse: same-origin",
+        request(ME, "127.0.0.1:{reverse}", "Sec-Fetch-Site: same-origin"),
+        answer="403 browser_request",
+    ),
+    reverse(
+        "reverse: CORS preflight",
+        request(
+            ME,
+            "127.0.0.1:{reverse}",
+            "Origin: https://evil.test",
+            "Access-Control-Request-Method: GET",
+            method="OPTIONS",
+        ),
+        answer="403 browser_request",
+    ),
+    reverse(
+        "reverse: absolute form",
+        request("https://evil.test/2.0/users/me", "127.0.0.1:{reverse}"),
+        answer="421 misdirected",
+    ),
+    reverse(
+        "reverse: CONNECT",
+        request("evil.test:443", "127.0.0.1:{reverse}", method="CONNECT"),
+        answer="400 mitmproxy",
+        leaks=False,
+    ),
+    reverse(
+        "reverse: foreign SNI",
+        request(host="127.0.0.1:{reverse}"),
+        sni="evil.test",
+        answer="421 misdirected",
+    ),
+    absolute(
+        "the reverse listener by the proxy, forged",
+        request("http://127.0.0.1:{reverse}/2.0/users/me"),
+        answer="421 misdirected",
+    ),
+    absolute(
+        "the proxy by itself, forged",
+        request("http://127.0.0.1:{proxy}/2.0/users/me"),
+        answer="421 misdirected",
+        leaks=False,  # nothing but the proxy would see it
+    ),
+)
+
+
+_SCRIPTS = (
+    # Before everbearer: it judges what the script made of the request.
+    moved("requestheaders", "host", "421 misdirected"),
+    moved("requestheaders", "only_host", "421 misdirected"),
+    moved("requestheaders", "port", "421 wrong_port"),
+    moved("requestheaders", "plain", "403 insecure_scheme"),
+    moved("requestheaders", "path", "501 box", leaks=False),
+    moved("requestheaders", "field", "421 misdirected"),
+    moved("requestheaders", "authority", "421 misdirected"),
+    moved("requestheaders", "url", "421 misdirected"),
+    # Names nothing of Box any more:
+    moved("requestheaders", "host", "200 wrong", absolutely=True, leaks=False),
+    moved("requestheaders", "url", "200 wrong", absolutely=True, leaks=False),
+    # Behind it: the request has its token already.
+    *(
+        moved("request", what, "500 request_moved", absolutely=absolutely)
+        for what in ("host", "only_host", "port", "plain", "path", "field", "url")
+        for absolutely in (False, True)
+    ),
+    moved("request", "authority", "500 request_moved"),
+    moved("request", "via", "500 request_moved", absolutely=True),
+    # mitmproxy does not look at it any more, or does not let it be changed:
+    moved("request", "server", "200 box", absolutely=True, token=True, leaks=False),
+    moved("request", "via", "200 box", token=True, leaks=False),
+    tunnel(
+        "script: address in server_connect",
+        "api.box.com:443",
+        connect_fields=("X-Move: server_connect address",),
+        answer="421 misdirected",
+    ),
+    # The option is refused, and the request is like any other:
+    *(
+        moved("option", what, "200 box", token=True, leaks=False)
+        for what in ("ssl_insecure", "map_remote", "map_local", "modify_headers")
+    ),
+)
+
+ROWS: Final = (
+    *_ELSEWHERE,
+    *_NOT_THE_SERVER,
+    *_NAMES,
+    *_PATHS,
+    *_FRAMING,
+    *_BROWSERS,
+    *_REVERSE,
+    *_SCRIPTS,
+)

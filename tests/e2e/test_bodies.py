@@ -1,0 +1,272 @@
+"""What a request carries arrives once more, whole, after a 401; or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+import pytest
+
+from harness import Answer, Place, Proxy, Sandbox, curl
+from http2_front import config_behind_http2
+from tunnel import Tunnel
+
+ME = "/2.0/users/me"
+THERE = "/2.0/anything"
+URL = f"https://api.box.com{THERE}"
+MIB = 1024 * 1024
+FORM = b"name=caf%C3%A9&parent=0&note=" + b"x" * 5000
+JSON = b'{"name": "report", "parent": {"id": "0"}, "note": "%s"}' % (b"y" * 5000)
+MULTIPART = (
+    b'--frontier\r\nContent-Disposition: form-data; name="attributes"\r\n\r\n'
+    b'{"name":"a"}\r\n--frontier\r\nContent-Disposition: form-data; name="file"; '
+    b'filename="a"\r\nContent-Type: application/octet-stream\r\n\r\n'
+    + bytes(range(256)) * 40
+    + b"\r\n--frontier--\r\n"
+)
+
+
+def noise(size: int) -> bytes:
+    """Return bytes that do not repeat: a lost or doubled piece changes the hash."""
+    return random.Random(size).randbytes(size)
+
+
+def rejected_then(
+    sandbox: Sandbox, proxy: Proxy, *arguments: str
+) -> tuple[Answer, list[dict]]:
+    """Ask with a token that was revoked; return the answer and what the server saw."""
+    assert proxy.curl(f"https://api.box.com{ME}").status == 200
+    sandbox.forget()
+    assert sandbox.revoke()
+    answer = proxy.curl(*arguments)
+    return answer, [e for e in sandbox.requests() if e["path"] != "/oauth2/token"]
+
+
+BODIES = {
+    "form": (FORM, ["--data-binary", "@body"]),
+    "json": (
+        JSON,
+        ["--json", "@body"],
+    ),
+    "multipart": (
+        MULTIPART,
+        [
+            *("-H", "Content-Type: multipart/form-data; boundary=frontier"),
+            *("--data-binary", "@body"),
+        ],
+    ),
+    "empty": (b"", ["-X", "POST", "-H", "Content-Length: 0"]),
+    "one byte more than is kept in memory": (noise(MIB + 1), ["-T", "body"]),
+    "chunked": (noise(3 * MIB), ["-H", "Transfer-Encoding: chunked", "-T", "body"]),
+    "small and chunked": (b"abc", ["-H", "Transfer-Encoding: chunked", "-T", "body"]),
+    "30 MB": (noise(30_000_000), ["-T", "body"]),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_rejected_body_is_sent_once_more_and_only_once(
+    place: Place, sandbox: Sandbox, kind: str
+):
+    """After a 401 the server gets the same bytes again, and nothing a third time."""
+    body, arguments = BODIES[kind]
+    (place.root / "body").write_bytes(body)
+    arguments = [part.replace("body", f"{place.root}/body") for part in arguments]
+    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+
+    answer, seen = rejected_then(sandbox, proxy, *arguments, URL)
+
+    # The sandbox has no such call; it says so to good tokens only.
+    assert answer.status == 501
+    assert [entry["status"] for entry in seen] == [401, 501]
+    digest = hashlib.sha256(body).hexdigest() if body else None
+    assert [entry["body_sha256"] for entry in seen] == [digest] * 2
+    assert [entry["body_length"] for entry in seen] == [len(body)] * 2
+    assert len(sandbox.token_requests()) == 1
+
+
+def test_rejected_upload_form_of_curl_becomes_a_file(place: Place, sandbox: Sandbox):
+    """A multipart upload that met a revoked token is answered 201, bytes intact."""
+    content = noise(3 * MIB)
+    file = place.root / "photo.bin"
+    file.write_bytes(content)
+    proxy = Proxy(place, sandbox.state / "refresh_token.toml")
+
+    answer, seen = rejected_then(
+        sandbox,
+        proxy,
+        *("-F", 'attributes={"name":"photo.bin","parent":{"id":"0"}}'),
+        *("-F", f"file=@{file}"),
+        "https://upload.box.com/api/2.0/files/content",
+    )
+
+    assert answer.status == 201
+    [made] = answer.json["entries"]
+    assert made["sha1"] == hashlib.sha1(content).hexdigest()
+    assert [entry["status"] for entry in seen] == [401, 201]
+    assert seen[0]["body_sha256"] == seen[1]["body_sha256"]
+
+
+@pytest.mark.parametrize("size", [2000, 5 * MIB])
+@pytest.mark.parametrize("length", ["known", "unknown"])
+def test_rejected_http2_upload_is_sent_once_more(
+    place: Place, sandbox: Sandbox, size: int, length: str
+):
+    """An upload over HTTP/2, both sides, is replayed with the same bytes."""
+    body = noise(size)
+    (place.root / "body").write_bytes(body)
+    proxy = Proxy(place, config_behind_http2(place, sandbox))
+    unknown = ("-H", "Content-Length:") if length == "unknown" else ()
+
+    answer, seen = rejected_then(
+        sandbox,
+        proxy,
+        *("--http2", "-w", "\n%{http_version}", *unknown),
+        *("-T", f"{place.root}/body", URL),
+    )
+
+    assert answer.body.endswith(b"\n2")
+    assert answer.status == 501
+    digest = hashlib.sha256(body).hexdigest()
+    assert [(e["status"], e["body_sha256"]) for e in seen] == [
+        (401, digest),
+        (501, digest),
+    ]
+
+
+@pytest.mark.parametrize("mode", ["keep", "close"])
+@pytest.mark.parametrize("length", ["known", "unknown"])
+def test_early_401_comes_back_and_the_next_try_is_answered(
+    place: Place, sandbox: Sandbox, mode: str, length: str
+):
+    """
+    A 401 in the midst of an upload is given back, and renewed meanwhile.
+
+    Half a body is never sent again, and nothing of it is ever answered 2xx.
+    """
+    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+    half = noise(2 * MIB)
+    if length == "known":
+        framing, pieces = {"Content_Length": str(2 * len(half))}, [half, half]
+    else:
+        framing = {"Transfer_Encoding": "chunked"}
+        pieces = [framed(half), framed(half) + framed(b"")]
+    with Tunnel(proxy) as tunnel:
+        assert tunnel.ask("GET", ME).status == 200
+        sandbox.fault({"early_401": mode}, path=THERE, times=1)
+        tunnel.begin("PUT", THERE, **framing)
+        tunnel.send(pieces[0])
+
+        early = tunnel.answer()
+
+        if mode == "keep":
+            # The client may go on, and use the connection again.
+            tunnel.send(pieces[1])
+            assert tunnel.ask("GET", ME).status == 200
+    assert early.status == 401
+    assert early.fields["www-authenticate"].startswith("Bearer")
+    assert len(sandbox.wait(2, path="/oauth2/token", phase="answered")) == 2
+    with Tunnel(proxy) as tunnel:
+        # The old token is known to be dead: this waits for the new one, if need be.
+        again = tunnel.ask("PUT", THERE, half + half)
+    assert again.status == 501
+    first, second = sandbox.requests(path=THERE)
+    assert first["token_label"] != second["token_label"]
+    assert second["body_sha256"] == hashlib.sha256(half + half).hexdigest()
+    assert len(sandbox.token_requests()) == 2
+
+
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize("mode", ["keep", "close"])
+def test_curl_ends_when_the_401_is_early(
+    place: Place, sandbox: Sandbox, mode: str, http2: bool
+):
+    """Curl sees the 401 of a large upload that was answered early, and ends."""
+    (place.root / "body").write_bytes(noise(20 * MIB))
+    upload = ("-T", f"{place.root}/body", "--http2" if http2 else "--http1.1", URL)
+    config = sandbox.state / "client_credentials.toml"
+    if http2:
+        config = config_behind_http2(place, sandbox, streaming=True)
+    proxy = Proxy(place, config)
+    assert proxy.curl(f"https://api.box.com{ME}").status == 200
+    sandbox.fault({"early_401": mode}, path=THERE, times=1)
+
+    early = proxy.curl(*upload)
+    again = proxy.curl(*upload)
+
+    # 501: the upload had already left, and was healed.
+    assert early.status in {401, 501}, early
+    assert again.status == 501
+    whole = hashlib.sha256(noise(20 * MIB)).hexdigest()
+    for entry in sandbox.requests(path=THERE):
+        assert entry["status"] in {401, 501}
+        assert entry["status"] == 401 or entry["body_sha256"] == whole
+
+
+@pytest.mark.parametrize("mode", ["keep", "close"])
+def test_early_401_for_a_small_body_is_healed(
+    place: Place, sandbox: Sandbox, mode: str
+):
+    """What the proxy has whole is replayed, however early the 401 came."""
+    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+    with Tunnel(proxy) as tunnel:
+        assert tunnel.ask("GET", ME).status == 200
+        sandbox.fault({"early_401": mode}, path=THERE, times=1)
+
+        assert tunnel.ask("POST", THERE, JSON).status == 501
+
+    assert sandbox.statuses(THERE) == [401, 501]
+    digest = hashlib.sha256(JSON).hexdigest()
+    assert sandbox.requests(path=THERE)[-1]["body_sha256"] == digest
+
+
+LIMITS = {
+    "length above replay_body_limit": ('replay_body_limit = "1MiB"', []),
+    "chunks above replay_body_limit": (
+        'replay_body_limit = "1MiB"',
+        ["-H", "Transfer-Encoding: chunked"],
+    ),
+    "length above spool_limit": ('spool_limit = "1MiB"', []),
+    "chunks above spool_limit": (
+        'spool_limit = "1MiB"',
+        ["-H", "Transfer-Encoding: chunked"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+def test_body_above_a_limit_gets_its_401_as_it_was(
+    place: Place, sandbox: Sandbox, case: str
+):
+    """A body that could not be kept: the server's own 401, and a renewed token."""
+    limit, framing = LIMITS[case]
+    body = noise(3 * MIB)
+    (place.root / "body").write_bytes(body)
+    config = sandbox.config(
+        "limited", f"\n[proxy]\n{limit}\n", source="client_credentials"
+    )
+    proxy = Proxy(place, config)
+    upload = (*framing, "-T", f"{place.root}/body", URL)
+
+    refused, seen = rejected_then(sandbox, proxy, *upload)
+
+    assert [entry["status"] for entry in seen] == [401]
+    assert seen[0]["body_sha256"] == hashlib.sha256(body).hexdigest()
+    direct = curl(
+        *("--cacert", str(sandbox.state / "ca.pem")),
+        *("--connect-to", f"api.box.com:443:127.0.0.1:{sandbox.port}"),
+        *("-H", "Authorization: Bearer dead", URL),
+    )
+    assert refused.status == direct.status == 401
+    assert refused.body == direct.body
+    changing = {"date", "box-request-id"}
+    assert set(refused.fields) == set(direct.fields)
+    for name in set(direct.fields) - changing:
+        assert refused.fields[name] == direct.fields[name]
+    sandbox.wait(1, path="/oauth2/token", phase="answered")
+    assert proxy.curl(*upload).status == 501
+    assert len(sandbox.token_requests()) == 1
+
+
+def framed(data: bytes) -> bytes:
+    """Return *data* as one chunk of HTTP/1.1."""
+    return b"%x\r\n%s\r\n" % (len(data), data)

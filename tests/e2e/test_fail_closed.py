@@ -1,0 +1,116 @@
+"""Whatever fails inside a hook, the request does not leave without its token."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+
+from harness import Place, Proxy, Sandbox
+
+SCRIPT = Path(__file__).with_name("fault_script.py")
+KINDS = ["Exception", "CancelledError", "BaseException"]
+MOST = 600
+"""More calls than any hook makes; where it ends the table has been gone through."""
+
+
+def ask(
+    proxy: Proxy, method: str = "GET", path: str = "/2.0/users/me", **fields: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Send one request on a connection of its own; status 0: closed unanswered."""
+    context = ssl.create_default_context(cafile=str(proxy.ca))
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", proxy.port, context=context, timeout=20
+    )
+    connection.set_tunnel("api.box.com", 443)
+    try:
+        connection.request(
+            method,
+            path,
+            headers={k.replace("_", "-"): v for k, v in fields.items()},
+        )
+        answer = connection.getresponse()
+        return (
+            answer.status,
+            {k.lower(): v for k, v in answer.getheaders()},
+            answer.read(),
+        )
+    except (OSError, http.client.HTTPException):
+        return 0, {}, b""
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hook", ["requestheaders", "request"])
+def test_failing_call_in_a_request_hook_keeps_the_request_in(
+    place: Place, sandbox: Sandbox, hook: str, kind: str
+):
+    """Each call that a request hook makes may fail: the server sees no request."""
+    proxy = Proxy(
+        place, sandbox.state / "client_credentials.toml", mitmproxy=("-s", str(SCRIPT))
+    )
+    assert ask(proxy)[0] == 200
+    sandbox.forget()
+
+    tried = 0
+    for number in range(1, MOST):
+        status, fields, body = ask(proxy, X_Fault=f"{hook} {kind} {number}")
+        seen = sandbox.requests(path="/2.0/users/me")
+        if fields.get("x-fault-fired") == "none":
+            assert status == 200
+            break
+        tried += 1
+        where = f"call {number}: {fields.get('x-fault-fired')}"
+        assert not seen, where
+        assert status == 500, where
+        assert fields["content-type"] == "application/problem+json", where
+        assert "everbearer" in fields["proxy-status"], where
+        problem = json.loads(body)
+        assert problem["code"] == "internal_error", where
+        assert problem["hint"], where
+    assert tried > (20 if hook == "requestheaders" else 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "client_connected",
+        "http_connect",
+        "next_layer",
+        "server_connect",
+        "server_connected",
+    ],
+)
+def test_failing_call_in_a_connection_hook_keeps_its_requests_in(
+    place: Place, sandbox: Sandbox, hook: str, kind: str
+):
+    """Each call that a connection hook makes may fail: nothing leaves by it."""
+    fault = place.root / "fault"
+    fault.write_text("")
+    proxy = Proxy(
+        place,
+        sandbox.state / "client_credentials.toml",
+        mitmproxy=("-s", str(SCRIPT)),
+        EVERBEARER_FAULT=str(fault),
+    )
+    assert ask(proxy)[0] == 200
+    sandbox.forget()
+
+    tried = 0
+    for number in range(1, MOST):
+        fault.write_text(f"{hook} {kind} {number}")
+        status, fields, _ = ask(proxy)
+        told = fault.read_text()
+        fault.write_text("")
+        if not told.startswith("fired"):
+            assert status == 200
+            break
+        tried += 1
+        assert not sandbox.requests(path="/2.0/users/me"), told
+        assert status == 0 or fields["content-type"] == "application/problem+json", told
+    assert tried > 0

@@ -1,0 +1,460 @@
+"""Inside mitmproxy's own commands, and inside its other interfaces by our command."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from canary import Canaries, written
+from harness import START, Answer, Place, Proxy, Sandbox, Stock, curl
+
+API = "https://api.box.com"
+ME = f"{API}/2.0/users/me"
+OPTIONS = Path(__file__).with_name("options_script.py")
+INJECT = Path(__file__).parents[2] / "addon" / "inject.py"
+
+
+def listeners(pid: int) -> set[str]:
+    """Return the addresses on which a process listens (Linux)."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(link.readlink())
+        except OSError:
+            continue  # closed meanwhile
+        inodes |= set(re.findall(r"socket:\[(\d+)\]", target))
+    found = set()
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and words[9] in inodes:
+                packed = bytes.fromhex(words[1].partition(":")[0])
+                size = struct.calcsize("=I")
+                parts = [packed[i : i + size] for i in range(0, len(packed), size)]
+                host = b"".join(part[::-1] for part in parts)
+                found.add(socket.inet_ntop(family, host))
+    return found
+
+
+@pytest.mark.parametrize("grant", ["refresh_token", "jwt_bearer", "client_credentials"])
+def test_mitmdump_answers_and_heals(place: Place, sandbox: Sandbox, grant: str):
+    """Without a credential: 200. After the token was revoked: 200, one renewal."""
+    stock = Stock(place, sandbox.state / f"{grant}.toml").ready()
+
+    assert stock.curl(ME).status == 200
+    sandbox.revoke()
+    assert stock.curl("-d", "x=1", "-X", "PUT", ME).status != 401
+
+    assert len(sandbox.token_requests()) == 2
+    assert sandbox.statuses("/2.0/users/me")[1] == 401
+    assert stock.process.stop() == 0
+    assert "Traceback" not in stock.process.output
+
+
+def test_mitmdump_listens_on_loopback_only(place: Place, sandbox: Sandbox):
+    """Its own default is every interface; with everbearer it is 127.0.0.1."""
+    stock = Stock(place, sandbox.state / "client_credentials.toml").ready()
+    assert stock.curl(ME).status == 200
+    assert listeners(stock.process.child.pid) == {"127.0.0.1"}
+
+
+def test_listeners_of_the_configuration_serve(
+    place: Place, sandbox: Sandbox, free_port: int
+):
+    """Without listeners among the arguments those of the configuration are taken."""
+    config = sandbox.config(
+        "reverse",
+        f'[[listeners]]\naddress = "127.0.0.1:{free_port}"\n'
+        'reverse = "https://api.box.com"\nprofile = "ccg"\n',
+        source="client_credentials",
+    )
+    process = place.run(
+        str(Path(sys.executable).with_name("mitmdump")),
+        *("-s", str(INJECT), "--set", f"everbearer_config={config}"),
+        *("--set", f"confdir={place.root / 'mitmproxy'}"),
+    )
+    process.wait_for(rf"listening at 127\.0\.0\.1:{free_port}\b")
+    assert curl(f"http://127.0.0.1:{free_port}/2.0/users/me").status == 200
+    assert listeners(process.child.pid) == {"127.0.0.1"}
+
+
+REFUSED = {
+    "map_remote": ("--map-remote", "|api.box.com|example.com"),
+    "map_local": ("--map-local", "|api.box.com|/tmp"),
+    "modify_headers": ("--modify-headers", "/~q/X-A/b"),
+    "modify_body": ("--modify-body", "/~q/a/b"),
+    "ssl_insecure": ("--ssl-insecure",),
+    "proxyauth": ("--proxyauth", "user:hunter22"),
+    "stickyauth": ("--stickyauth", "~all"),
+    "upstream_auth": ("--set", "upstream_auth=user:hunter22"),
+    "store_streamed_bodies": ("--set", "store_streamed_bodies=true"),
+    "proxy_debug": ("--set", "proxy_debug=true"),
+    "allow_hosts": ("--allow-hosts", "api.box.com"),
+    "tcp_hosts": ("--tcp-hosts", "api.box.com"),
+    "ignore_hosts": ("--ignore-hosts", "api.box.com"),
+    "listens on 0.0.0.0": ("--listen-host", "0.0.0.0"),
+    "listens on [::]": ("--mode", "regular@[::]:0"),
+    "mode socks5": ("--mode", "socks5"),
+    "mode transparent": ("--mode", "transparent"),
+    "a reverse target is https": ("--mode", "reverse:http://api.box.com"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_made_safe_stops_the_start(
+    place: Place, sandbox: Sandbox, what: str
+):
+    """Exit 1 and one line that names the option and the fix; no traceback."""
+    stock = Stock(place, sandbox.state / "client_credentials.toml", *REFUSED[what])
+
+    assert stock.process.child.wait(START) == 1
+    output = stock.process.stop() and stock.process.output
+    lines = re.findall(r"everbearer: .*", output)
+    assert len(lines) == 1, output
+    assert what in lines[0]
+    assert "hunter22" not in output
+    assert "Traceback" not in output
+    assert not sandbox.requests()
+
+
+def test_a_bad_configuration_stops_the_start(place: Place, sandbox: Sandbox):
+    """One line for each mistake, with the corrected form; exit 1, no traceback."""
+    text = (sandbox.state / "all.toml").read_text()
+    config = sandbox.state / "bad.toml"
+    config.write_text(text.replace("client_id", "client_idd", 1) + "\nx = 1\n")
+    config.chmod(0o600)
+    stock = Stock(place, config)
+
+    assert stock.process.child.wait(START) == 1
+    output = stock.process.stop() and stock.process.output
+    lines = re.findall(r"everbearer: .*", output)
+    assert len(lines) == 2, output
+    assert any("profiles.dev.client_idd" in line for line in lines)
+    assert "Traceback" not in output
+
+
+def test_a_bad_configuration_stops_mitmdump_although_it_is_not_named(place: Place):
+    """No configuration anywhere: exit 1 and the path that was looked for."""
+    command = str(Path(sys.executable).with_name("mitmdump"))
+    process = place.run(command, "-s", str(INJECT), "--listen-host", "127.0.0.1")
+    assert process.child.wait(START) == 1
+    process.stop()
+    assert "config.toml does not exist" in process.output
+    assert "Traceback" not in process.output
+
+
+SET = {
+    "ssl_insecure": "true",
+    "map_remote": "|api.box.com|example.com",
+    "modify_headers": "|~q|X-A|b",
+    "upstream_auth": "a:b",
+    "store_streamed_bodies": "true",
+    "proxy_debug": "true",
+    "ignore_hosts": "box",
+    "allow_hosts": "box",
+    "keep_host_header": "false",
+    "validate_inbound_headers": "false",
+    "mode": "regular@0.0.0.0:0",
+}
+
+
+@pytest.mark.parametrize("by", ["stock", "serve"])
+def test_a_forbidden_option_is_put_back_while_it_runs(
+    place: Place, sandbox: Sandbox, by: str
+):
+    """A script and the `set` command are refused, and requests go on as before."""
+    config = sandbox.state / "client_credentials.toml"
+    script = ("-s", str(OPTIONS))
+    proxy = (
+        Stock(place, config, *script).ready()
+        if by == "stock"
+        else Proxy(place, config, mitmproxy=script)
+    )
+    assert proxy.curl(ME).status == 200
+
+    for name, value in SET.items():
+        for how in ("script", "command"):
+            told = proxy.curl(f"{API}/2.0/set/{how}/{name}/{value}")
+            assert told.body.startswith(b"kept: "), (name, told)
+            assert b"everbearer" in told.body, (name, told)
+    harmless = proxy.curl(f"{API}/2.0/set/script/showhost/true")
+
+    assert harmless.body == b"changed: taken"
+    assert proxy.curl(ME).status == 200
+    assert listeners(proxy.process.child.pid) == {"127.0.0.1"}
+    assert "Traceback" not in proxy.process.output
+
+
+def test_trouble_and_reloads_are_in_mitmproxys_log(place: Place, sandbox: Sandbox):
+    """Who runs mitmdump is told what everbearer's own command would tell."""
+    config = sandbox.state / "client_credentials.toml"
+    text = config.read_text()
+    stock = Stock(place, config).ready()
+    error = {"status": 400, "body": {"error": "invalid_client"}}
+    sandbox.fault(error, path="/oauth2/token")
+    assert stock.curl(ME).status == 502
+    stock.process.wait_for("everbearer: ccg: not renewed .*token_request_rejected")
+    config.write_text(text + "\n[")
+    stock.process.wait_for("cannot be used, the old configuration stays in force: ")
+    config.write_text(text.replace("tokens.db", "others.db"))
+    stock.process.wait_for("is in force, but for: store; restart mitmproxy")
+
+
+def test_mitmdump_shows_no_secret(place: Place, sandbox: Sandbox):
+    """Its log with every detail of every flow, and its flow file, have no token."""
+    flows = place.root / "saved.flows"
+    canaries = Canaries(sandbox, {"own": "clients-own-token-0123456789"})
+    stock = Stock(
+        place,
+        sandbox.state / "all.toml",
+        *("-w", str(flows), "--set", "flow_detail=4"),
+        *("--set", "termlog_verbosity=debug"),
+    ).ready()
+    for profile in ("dev", "jwt", "ccg"):
+        assert stock.curl("-H", f"Everbearer-Profile: {profile}", ME).status == 200
+    sandbox.revoke()
+    assert stock.curl(ME).status == 200
+    own = "Authorization: Bearer clients-own-token-0123456789"
+    assert stock.curl("-H", own, ME).status == 401
+    assert stock.process.stop() == 0
+
+    assert flows.read_bytes().count(b"[everbearer:") >= 5
+    assert "[everbearer:" in stock.process.output
+    assert not canaries.in_text(stock.process.output)
+    assert not canaries.in_files(written(place))
+
+
+# -- the other interfaces ---------------------------------------------------
+
+
+def wait_until_listening(port: int, alive: threading.Event) -> None:
+    """Connect until somebody listens; fail when *alive* is no longer set."""
+    end = time.monotonic() + START
+    while time.monotonic() < end and alive.is_set():
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"nobody listens on {port}")
+
+
+class Terminal:
+    """A program on a terminal of its own, whose screen is read as it comes."""
+
+    def __init__(self, place: Place, *command: str) -> None:
+        (place.root / "home").mkdir(exist_ok=True)
+        controller, terminal = pty.openpty()
+        size = struct.pack("HHHH", 40, 200, 0, 0)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+        self.screen = bytearray()
+        self.child = subprocess.Popen(
+            command,
+            env=place.env | {"TERM": "xterm", "COLUMNS": "200", "LINES": "40"},
+            cwd=place.root,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        self._controller = controller
+        self.alive = threading.Event()
+        self.alive.set()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        # A terminal whose program has ended answers with an error.
+        while True:
+            try:
+                piece = os.read(self._controller, 65536)
+            except OSError:
+                piece = b""
+            if not piece:
+                break
+            self.screen += piece
+        self.alive.clear()
+
+    def type(self, text: str) -> None:
+        os.write(self._controller, text.encode())
+
+    def close(self) -> int:
+        try:
+            return self.child.wait(START)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise AssertionError(f"did not quit: {bytes(self.screen)!r}") from None
+        finally:
+            self._reader.join(5)
+            os.close(self._controller)
+
+
+def by_port(place: Place, port: int, alive: threading.Event) -> Answer:
+    """
+    Ask through a proxy that is known by its port alone, until it answers.
+
+    mitmproxy listens before it has loaded scripts, and then once more.
+    """
+    ca = place.root / "mitmproxy" / "mitmproxy-ca-cert.pem"
+    end = time.monotonic() + START
+    while True:
+        wait_until_listening(port, alive)
+        answer = curl("-x", f"http://127.0.0.1:{port}", "--cacert", str(ca), ME)
+        if answer.status or time.monotonic() > end:
+            return answer
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    """Return two ports that were free a moment ago."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+@pytest.mark.parametrize("by", ["stock", "serve"])
+@pytest.mark.parametrize("how", ["keys", "signal"])
+def test_the_console_starts_serves_and_quits(
+    place: Place, sandbox: Sandbox, ports: tuple[int, int], by: str, how: str
+):
+    """On a terminal: a request is answered, `q` and `y` end it, so does SIGTERM."""
+    config = sandbox.state / "client_credentials.toml"
+    confdir = ("--set", f"confdir={place.root / 'mitmproxy'}")
+    if by == "stock":
+        program = str(Path(sys.executable).with_name("mitmproxy"))
+        words = ("-s", str(INJECT), "--set", f"everbearer_config={config}")
+        command = (program, *words, *confdir, "--listen-port", str(ports[0]))
+    else:
+        serve = (sys.executable, "-m", "everbearer", "serve", "-c", str(config))
+        listen = ("--ui", "console", "--listen", f"127.0.0.1:{ports[0]}")
+        command = (*serve, *listen, "--", *confdir)
+    terminal = Terminal(place, *command)
+    try:
+        assert by_port(place, ports[0], terminal.alive).status == 200
+        assert listeners(terminal.child.pid) == {"127.0.0.1"}
+    finally:
+        if how == "keys":
+            terminal.type("qy")
+        else:
+            terminal.child.send_signal(signal.SIGTERM)
+        code = terminal.close()
+    assert code == 0
+    assert b"Traceback" not in terminal.screen
+    assert not Canaries(sandbox).in_bytes(bytes(terminal.screen))
+
+
+@pytest.mark.parametrize("by", ["stock", "serve"])
+def test_the_web_interface_starts_and_serves(
+    place: Place, sandbox: Sandbox, ports: tuple[int, int], by: str
+):
+    """A request is answered; the interface is out of the clients' reach."""
+    config = sandbox.state / "client_credentials.toml"
+    web = ("--web-port", str(ports[1]), "--no-web-open-browser")
+    proxy = (
+        Stock(place, config, *web, program="mitmweb")
+        if by == "stock"
+        else Proxy(place, config, "--ui", "web", mitmproxy=web)
+    )
+    alive = threading.Event()
+    alive.set()
+    wait_until_listening(ports[1], alive)
+    wait_until_listening(proxy.port, alive)
+
+    assert proxy.curl(ME).status == 200
+    assert listeners(proxy.process.child.pid) == {"127.0.0.1"}
+    reached = proxy.curl(f"http://127.0.0.1:{ports[1]}/")
+    assert reached.status in {0, 500, 502}
+    assert b"mitmproxy" not in reached.body
+    proxy.process.stop()
+    assert "Traceback" not in proxy.process.output
+
+
+@pytest.mark.parametrize("by", ["stock", "serve"])
+def test_the_web_interface_is_for_this_machine(
+    place: Place, sandbox: Sandbox, ports: tuple[int, int], by: str
+):
+    """With --web-host 0.0.0.0 nothing starts."""
+    config = sandbox.state / "client_credentials.toml"
+    web = ("--web-port", str(ports[1]), "--no-web-open-browser")
+    web += ("--web-host", "0.0.0.0")
+    if by == "stock":
+        process = Stock(place, config, *web, program="mitmweb").process
+    else:
+        serve = (sys.executable, "-m", "everbearer", "serve", "-c", str(config))
+        listen = ("--ui", "web", "--listen", f"127.0.0.1:{ports[0]}", "--")
+        process = place.run(*serve, *listen, *web)
+
+    code = process.child.wait(START)
+    process.stop()
+
+    assert code == (1 if by == "stock" else 2)
+    assert "web_host is 0.0.0.0" in process.output
+    assert "Traceback" not in process.output
+
+
+def has_ipv6() -> bool:
+    """Tell whether this machine has an IPv6 loopback."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_listeners_on_ipv6_serve(
+    place: Place, sandbox: Sandbox, ports: tuple[int, int]
+):
+    """An explicit and a reverse listener on [::1] answer, and nobody else is there."""
+    listeners_on_ipv6 = (
+        f'[[listeners]]\naddress = "[::1]:{ports[0]}"\n'
+        f'[[listeners]]\naddress = "[::1]:{ports[1]}"\nreverse = "{API}"\n'
+    )
+    config = sandbox.config("ipv6", listeners_on_ipv6, source="client_credentials")
+    confdir = place.root / "mitmproxy"
+    command = (sys.executable, "-m", "everbearer", "serve", "-c", str(config))
+    process = place.run(*command, "--", "--set", f"confdir={confdir}")
+    process.wait_for(rf"listening on \[::1\]:{ports[1]}, in place of")
+
+    ca = ("--cacert", str(confdir / "mitmproxy-ca-cert.pem"))
+    assert curl("-x", f"http://[::1]:{ports[0]}", *ca, ME).status == 200
+    assert curl(f"http://[::1]:{ports[1]}/2.0/users/me").status == 200
+    assert listeners(process.child.pid) == {"::1"}
+
+
+def test_a_second_load_of_the_script_lets_nothing_out(place: Place, sandbox: Sandbox):
+    """A changed script is loaded anew: it says "restart", and nothing leaves."""
+    copy = place.root / "inject.py"
+    copy.write_text(INJECT.read_text())
+    stock = Stock(
+        place,
+        sandbox.state / "client_credentials.toml",
+        script=copy,
+        PYTHONPATH=str(INJECT.parent),
+    ).ready()
+    assert stock.curl(ME).status == 200
+    sandbox.forget()
+
+    copy.write_text(INJECT.read_text() + "# changed\n")
+    os.utime(copy, (time.time() + 5, time.time() + 5))
+    stock.process.wait_for("loaded again: restart mitmproxy")
+    answer = stock.curl(ME)
+
+    assert answer.status in {0, 500, 503}
+    assert not sandbox.requests(path="/2.0/users/me")

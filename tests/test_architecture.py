@@ -1,0 +1,174 @@
+"""The layers of the package: imports go strictly downward, and stay where they may."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import everbearer
+
+PACKAGE = Path(everbearer.__file__).parent
+
+# From the top down. A layer imports what stands below it, and itself.
+LAYERS = (
+    "cli",
+    "proxy",
+    "broker",
+    "schemes",
+    "renewal",
+    "settings",
+    "stores",
+    "providers",
+    "oauth",
+    "policy",
+    "leaves",
+)
+LEAVES = {"errors", "secret", "events", "report", "everbearer"}
+PURE = {
+    "policy": set(),
+    # Signing is the library's work.
+    "oauth": {"jwt", "cryptography"},
+    "schemes": set(),
+    "providers": set(),
+}
+IMPURE_STDLIB = {
+    "asyncio",
+    "http.client",
+    "http.server",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "select",
+    "shutil",
+    "signal",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib.request",
+}
+ONLY_HERE = {
+    "mitmproxy": ("proxy",),
+    "httpx": ("renewal",),
+    "pydantic": ("settings",),
+    "tomli": ("settings",),
+    "click": ("cli",),
+    "rich": ("cli",),
+    "filelock": ("stores",),
+    "sqlite3": ("stores",),
+    "keyring": ("stores",),
+    "tornado": ("sandbox",),
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(module: Path) -> str:
+    """Return the layer that a file belongs to."""
+    first = module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "leaves" if first in LEAVES or first.startswith("__") else first
+
+
+def imports_of(module: Path) -> set[str]:
+    """Return the dotted names that a module imports, at run time or for types."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            assert node.module is not None
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def our_layer(name: str) -> str | None:
+    """Return the layer that an imported name of ours belongs to."""
+    parts = name.split(".")
+    if parts[0] != "everbearer" or len(parts) == 1:
+        return None
+    first = parts[1]
+    if (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").exists():
+        return "leaves" if first in LEAVES else first
+    return None
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_imports_go_strictly_downward(module: Path):
+    """A module imports from its own layer and from those below, nothing else."""
+    layer = layer_of(module)
+    if module.name == "__main__.py" and module.parent == PACKAGE:
+        return  # `python -m everbearer` is the command itself
+    for name in imports_of(module):
+        other = our_layer(name)
+        if other is None or other == layer:
+            continue
+        if layer == "sandbox":
+            pytest.fail(
+                f"{module} imports {name}: the sandbox knows nothing of the rest"
+            )
+        if other == "sandbox":
+            assert layer == "cli", f"{module} imports {name}: only cli starts a sandbox"
+            continue
+        assert LAYERS.index(other) > LAYERS.index(layer), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_layer(module: Path):
+    """Each outside library is imported by the one layer that is its edge."""
+    layer = layer_of(module)
+    for name in imports_of(module):
+        owners = ONLY_HERE.get(name.split(".")[0])
+        assert owners is None or layer in owners, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m for m in MODULES if layer_of(m) in PURE],
+    ids=lambda m: str(m.relative_to(PACKAGE)),
+)
+def test_pure_layers_do_no_io(module: Path):
+    """Pure layers get time, randomness and files as arguments."""
+    allowed = PURE[layer_of(module)]
+    for name in imports_of(module):
+        top = name.split(".")[0]
+        assert top not in IMPURE_STDLIB, f"{module} imports {name}"
+        assert name not in IMPURE_STDLIB, f"{module} imports {name}"
+        if top in {"everbearer", "__future__"}:
+            continue
+        assert top in allowed or _is_stdlib(top), f"{module} imports {name}"
+
+
+def test_every_folder_is_a_layer():
+    """A new folder takes a place in the order before it is used."""
+    folders = {p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()}
+
+    assert folders <= {*LAYERS, "sandbox"}
+
+
+def test_inject_is_an_import_and_a_list():
+    """What `mitmdump -s` loads holds nothing that a script's namespace could break."""
+    tree = ast.parse((PACKAGE.parent / "inject.py").read_text())
+
+    kinds = {type(node).__name__ for node in tree.body}
+
+    assert kinds == {"Expr", "Import", "ImportFrom", "Assign"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_a_module_is_one_idea(module: Path):
+    """A file beyond about 300 lines is two ideas."""
+    assert len(module.read_text().splitlines()) <= 330
+
+
+def _is_stdlib(name: str) -> bool:
+    return name in sys.stdlib_module_names

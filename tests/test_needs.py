@@ -1,0 +1,31 @@
+"""The helper that skips or fails where a program is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from needs import need
+
+MISSING = "no-such-program"
+
+
+def test_a_program_that_is_there_is_found(monkeypatch):
+    """Required or not, what is installed is found."""
+    monkeypatch.setenv("EVERBEARER_REQUIRE", "sh")
+    assert need("sh").endswith("/sh")
+
+
+@pytest.mark.parametrize("required", ["", "curl", "no-such-program-either,curl"])
+def test_what_is_missing_skips(required, monkeypatch):
+    """Where nobody requires it, the reason names what is missing."""
+    monkeypatch.setenv("EVERBEARER_REQUIRE", required)
+    with pytest.raises(pytest.skip.Exception, match=MISSING):
+        need(MISSING)
+
+
+@pytest.mark.parametrize("required", [MISSING, f"curl,{MISSING}"])
+def test_what_is_required_and_missing_fails(required, monkeypatch):
+    """Where it is required, its absence is a failure and not a skip."""
+    monkeypatch.setenv("EVERBEARER_REQUIRE", required)
+    with pytest.raises(pytest.fail.Exception, match=MISSING):
+        need(MISSING)
