@@ -15,6 +15,7 @@ from everbearer.errors import (
     TokenEndpointUnavailable,
     TokenResponseMalformed,
 )
+from everbearer.policy.hosts import HostPattern
 from everbearer.renewal.clock import SystemClock
 from everbearer.renewal.endpoint import ANSWER_LIMIT, TokenEndpoint
 from everbearer.renewal.network_errors import unavailable
@@ -31,7 +32,9 @@ GOOD = http("200 OK", b'{"ok":1}', "Date: Sun, 06 Nov 1994 08:49:37 GMT")
 def network(tmp_path, port, **changes) -> NetworkSettings:
     """Lead api.box.com to a port of this machine."""
     settings = {
-        "connect_to": (ConnectTo("api.box.com", 443, Address("127.0.0.1", port)),),
+        "connect_to": (
+            ConnectTo(HostPattern("api.box.com"), 443, Address("127.0.0.1", port)),
+        ),
         "ca_file": authority(tmp_path),
     }
     return NetworkSettings(**settings | changes)

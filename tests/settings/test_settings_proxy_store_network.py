@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from everbearer.policy.hosts import HostPattern
 from everbearer.settings.changes import needs_restart
 from everbearer.settings.model import (
     Address,
@@ -153,9 +154,11 @@ def test_connect_to(folder):
         """
     )
     assert settings.network.connect_to == (
-        ConnectTo("upload-eu.app.box.com", 443, Address("127.0.0.1", 3)),
-        ConnectTo("upload-*.app.box.com", 443, Address("::1", 2)),
-        ConnectTo("*.app.box.com", 443, Address("localhost", 1)),
+        ConnectTo(
+            HostPattern.parse("upload-eu.app.box.com"), 443, Address("127.0.0.1", 3)
+        ),
+        ConnectTo(HostPattern.parse("upload-*.app.box.com"), 443, Address("::1", 2)),
+        ConnectTo(HostPattern.parse("*.app.box.com"), 443, Address("localhost", 1)),
     )
     dialled = settings.network.dialled
     assert dialled("upload-eu.app.box.com", 443) == Address("127.0.0.1", 3)

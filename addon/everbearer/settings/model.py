@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everbearer.oauth.grants.contract import Grant
+    from everbearer.policy.hosts import HostPattern
     from everbearer.policy.rules import Rule
     from everbearer.secret import Secret
     from everbearer.stores.contract import GrantKey
@@ -102,24 +103,13 @@ class StoreSettings:
 class ConnectTo:
     """Dial `dial` for the host pattern and port; names and certificates stay."""
 
-    host: str  # lower case; exact, or one "*" inside the leftmost label
+    host: HostPattern
     port: int
     dial: Address
 
     def matches(self, host: str, port: int) -> bool:
         """Tell whether *host* (normalised) and *port* are dialled elsewhere."""
-        if port != self.port:
-            return False
-        head, star, tail = self.host.partition("*")
-        if not star:
-            return host == self.host
-        middle = host[len(head) : len(host) - len(tail)]
-        return (
-            host.startswith(head)
-            and host.endswith(tail)
-            and bool(middle)
-            and "." not in middle
-        )
+        return port == self.port and self.host.matches(host)
 
 
 @dataclass(frozen=True, slots=True)

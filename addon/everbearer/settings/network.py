@@ -76,7 +76,7 @@ def split_url(url: str) -> SplitResult | None:
 def _connect_to(
     entries: Mapping[str, str], problems: Problems
 ) -> tuple[ConnectTo, ...]:
-    built: dict[tuple[str, int], ConnectTo] = {}
+    built: dict[tuple[HostPattern, int], ConnectTo] = {}
     for key, value in entries.items():
         where = ("network", "connect_to", key)
         try:
@@ -91,7 +91,7 @@ def _connect_to(
     return tuple(sorted(built.values(), key=_rank))
 
 
-def _from(key: str) -> tuple[str, int]:
+def _from(key: str) -> tuple[HostPattern, int]:
     host, _, port = key.rpartition(":")
     if not _PORT.match(port) or not 0 < int(port) <= _LARGEST_PORT:
         raise Mistake(
@@ -99,7 +99,7 @@ def _from(key: str) -> tuple[str, int]:
             'write, for example: "api.box.com:443" = "127.0.0.1:9443"',
         )
     try:
-        return HostPattern.parse(host).text, int(port)
+        return HostPattern.parse(host), int(port)
     except ValueError as error:
         raise Mistake(str(error)) from None
 
@@ -107,7 +107,8 @@ def _from(key: str) -> tuple[str, int]:
 def _rank(entry: ConnectTo) -> tuple[bool, int, str, int]:
     # The first that matches is dialled: an exact host wins over a pattern, of two
     # patterns the one that says more.
-    return "*" in entry.host, -len(entry.host), entry.host, entry.port
+    text = entry.host.text
+    return "*" in text, -len(text), text, entry.port
 
 
 def _ca_file(text: str | None, reader: SecretReader) -> tuple[Path | None, str]:
