@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from everbearer.policy.hosts import (
     HostPattern,
     NonAsciiHost,
+    is_loopback,
+    join_authority,
     normalise_host,
     possible_names,
     split_authority,
@@ -285,6 +287,42 @@ class TestHostPattern:
     def test_text(self, text):
         """A pattern reads as it was written."""
         assert str(HostPattern.parse(text)) == text
+
+
+class TestIsLoopback:
+    """What stays on this machine, by name or by address."""
+
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost", "127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1", "::1%lo"],
+    )
+    def test_this_machine(self, host):
+        """Its name, all of 127/8, ::1, and an IPv4 address in IPv6 clothes."""
+        assert is_loopback(host)
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("", "0.0.0.0", "::", "192.168.0.1", "::ffff:10.0.0.1", "127.1", "[::1]"),
+            *("localhost.evil.test", "127.0.0.1.evil.test", "api.box.com"),
+        ],
+    )
+    def test_another(self, host):
+        """Every interface is not loopback, nor is what only begins like it."""
+        assert not is_loopback(host)
+
+
+class TestJoinAuthority:
+    """A host and a port as one text."""
+
+    @pytest.mark.parametrize(
+        ("host", "port", "text"),
+        [("api.box.com", 443, "api.box.com:443"), ("::1", 80, "[::1]:80")],
+    )
+    def test_reads_back(self, host, port, text):
+        """An IPv6 address has brackets, and what was joined splits into the same."""
+        assert join_authority(host, port) == text
+        assert split_authority(text) == (host, port)
 
 
 LETTERS = "aA.-_b@: %\uff41\u3002\0/oxBOXcomipAPI"

@@ -74,6 +74,7 @@ def test_every_key_of_proxy(folder):
         ("http://evil.example.com", "https://app.example.com"),
         ("https://*.example.com", "https://app.example.com"),
         ("ftp://app.example.com", "https://app.example.com"),
+        ("ftp://localhost", "https://app.example.com"),
         ("null", "https://app.example.com"),
         ("*", "https://app.example.com"),
     ],

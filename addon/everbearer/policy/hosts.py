@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import unquote
 
@@ -86,6 +86,23 @@ def _ipv6(raw: str) -> str:
 def is_address(name: str) -> bool:
     """Tell whether a lower-case name is an IP address in some spelling."""
     return ":" in name or _NUMBER.fullmatch(name.rpartition(".")[2]) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or an IP address, without brackets, is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    # Not every Python looks into `::ffff:127.0.0.1` by itself.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def join_authority(host: str, port: int) -> str:
+    """Return `host:port`, with brackets around an IPv6 address (RFC 3986 §3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def split_authority(raw: str) -> tuple[str, int | None]:

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from everbearer.policy.hosts import NonAsciiHost, normalise_host, split_authority
+from everbearer.policy.hosts import (
+    NonAsciiHost,
+    join_authority,
+    normalise_host,
+    split_authority,
+)
 from everbearer.policy.verdict import Pass, Refuse
 
 if TYPE_CHECKING:
@@ -109,10 +114,7 @@ def _foreign_to_listener(
     if len(names) > 1:
         return names
     default = _HTTP_PORT if view.sni is None else _HTTPS_PORT
-    asked = {
-        f"[{name}]:{port or default}" if ":" in name else f"{name}:{port or default}"
-        for name, port in authorities
-    }
+    asked = {join_authority(name, port or default) for name, port in authorities}
     return asked - view.listener.own_authorities
 
 

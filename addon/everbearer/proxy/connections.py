@@ -7,7 +7,6 @@ connection: mitmproxy would go on with the failure, we refuse what comes by it.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import parse_client_hello
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from everbearer.policy.hosts import normalise_host
+from everbearer.policy.hosts import is_loopback, normalise_host
 from everbearer.proxy import internals
 from everbearer.proxy.refusal import Refusal, render
 from everbearer.report import report
@@ -56,7 +55,7 @@ class EverbearerConnections:
     def client_connected(self, client: Client) -> None:
         """Turn away whoever comes from beyond this machine."""
         try:
-            if not _is_loopback(client.sockname[0]):
+            if not is_loopback(client.sockname[0]):
                 client.error = (
                     f"everbearer serves loopback only, and {client.sockname[0]} is not"
                 )
@@ -149,7 +148,7 @@ class EverbearerConnections:
         try:
             self._restore(data.server)
             peer = data.server.peername
-            if peer and peer[1] in self._control_ports and _is_loopback(peer[0]):
+            if peer and peer[1] in self._control_ports and is_loopback(peer[0]):
                 logger.warning("cut a client off that asked for a control port")
                 self._poison.add(data.client, "being asked for its own control port")
                 internals.abort(data.client, data.server)
@@ -206,15 +205,6 @@ _UNMATCHED = Refusal(
     "no rule names this host",
     'add a rule, or set proxy.unmatched_hosts = "tunnel"',
 )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _in_tunnel(nextlayer: NextLayer) -> bool:

@@ -20,6 +20,7 @@ from mitmproxy.tools import cmdline
 from mitmproxy.tools.main import process_options
 
 from everbearer.errors import ConfigError, Problem
+from everbearer.policy.hosts import join_authority
 from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
 from everbearer.proxy.assemble import assemble
@@ -55,20 +56,12 @@ class _Announce:
         proxyserver = self._master.addons.get("proxyserver")
         listening = tuple(
             f"{'reverse ' if server.mode.type_name == 'reverse' else ''}"
-            f"{_text(address)}"
+            f"{join_authority(*address[:2])}"
             for server in proxyserver.servers
             for address in server.listen_addrs
         )
         confdir = os.path.expanduser(self._master.options.confdir)  # noqa: PTH111 - as mitmproxy does
         self._on_ready(Ready(listening, confdir))
-
-
-def _text(address: tuple[str, int]) -> str:
-    return (
-        f"[{address[0]}]:{address[1]}"
-        if ":" in address[0]
-        else (f"{address[0]}:{address[1]}")
-    )
 
 
 async def run(

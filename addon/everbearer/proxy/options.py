@@ -7,12 +7,13 @@ opens a listener to others is refused, not overridden: whoever set it must know.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from mitmproxy import ctx, exceptions
 from mitmproxy.proxy import mode_specs
+
+from everbearer.policy.hosts import is_loopback
 
 if TYPE_CHECKING:
     from mitmproxy.options import Options
@@ -175,13 +176,3 @@ def _ignored(options: Options, rules: RuleSet) -> list[str]:
     if options.tcp_hosts:
         found.append("tcp_hosts is set: it makes opaque tunnels; unset it")
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address to listen on is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

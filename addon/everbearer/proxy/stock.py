@@ -19,6 +19,7 @@ from mitmproxy import ctx, exceptions
 from everbearer.broker import Broker
 from everbearer.errors import EverbearerError
 from everbearer.events import ConfigurationChanged, RenewalFailed, SaveFailed
+from everbearer.policy.hosts import is_loopback
 from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
 from everbearer.proxy.assemble import assemble
@@ -205,7 +206,7 @@ def _control_ports() -> frozenset[int]:
 def _all_loopback() -> bool:
     proxyserver = ctx.master.addons.get("proxyserver")
     return all(
-        our_options.is_loopback(address[0])
+        is_loopback(address[0])
         for server in proxyserver.servers
         for address in server.listen_addrs
     )

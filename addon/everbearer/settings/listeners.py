@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from everbearer.policy.hosts import is_address, normalise_host
+from everbearer.policy.hosts import is_address, is_loopback, normalise_host
 from everbearer.settings.model import Address, Listener
 from everbearer.settings.network import parse_address, split_url
 from everbearer.settings.problems import Mistake, quote, spell
@@ -66,7 +65,7 @@ def parse_listen(text: str) -> Address:
     address = parse_address(text)
     if not is_address(address.host):
         raise Mistake("expected an IP address", f'write: "127.0.0.1:{address.port}"')
-    if not ip_address(address.host).is_loopback:
+    if not is_loopback(address.host):
         raise Mistake(
             "not in this version: others than this machine could use your tokens,"
             " and proxy users come later",

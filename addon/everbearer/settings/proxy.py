@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from everbearer.policy.hosts import is_address, normalise_host
-from everbearer.settings.model import Address, ProxySettings, Unmatched
+from everbearer.policy.hosts import is_loopback, join_authority, normalise_host
+from everbearer.settings.model import ProxySettings, Unmatched
 from everbearer.settings.network import split_url
 from everbearer.settings.problems import quote
 
@@ -51,14 +50,9 @@ def _correct_origin(text: str) -> str:
     """Return the origin (RFC 6454 §6.2) that the text means, an example for none."""
     parts = split_url(text.lower())
     host = normalise_host(parts.hostname or "") if parts else ""
-    if parts is None or not (parts.scheme == "https" or _is_local(parts.scheme, host)):
+    local = parts is not None and parts.scheme == "http" and is_loopback(host)
+    if parts is None or not (parts.scheme == "https" or local):
         return "https://app.example.com"
     if parts.port in {None, _DEFAULT_PORTS[parts.scheme]}:
         return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}"
-    return f"{parts.scheme}://{Address(host, parts.port)}"
-
-
-def _is_local(scheme: str, host: str) -> bool:
-    if scheme != "http":
-        return False
-    return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
+    return f"{parts.scheme}://{join_authority(host, parts.port)}"
