@@ -8,8 +8,9 @@ import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
 
+from everbearer.policy.query import has_query_token
 from everbearer.policy.view import Authorization, ListenerView
-from everbearer.proxy.look import body_length, has_query_token, listener_of, look
+from everbearer.proxy.look import body_length, listener_of, look
 from proxy.flows import HOST, asked
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import SplitResult, urlsplit
 
 from everbearer.errors import ConfigError, Problem
+from everbearer.policy.head import read_head
+from everbearer.policy.hosts import is_address
 from everbearer.policy.view import ListenerView, RequestView
-from everbearer.proxy.look import PROFILE_FIELD, has_query_token
 from everbearer.schemes.existing import classify
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class Request:
         """What the URL says between the slashes, without user information."""
         return self.parts.netloc.rpartition("@")[2]
 
+    @property
+    def target(self) -> str:
+        """Path and query, as they are sent."""
+        path, query = self.parts.path or "/", self.parts.query
+        return f"{path}?{query}" if query else path
+
     def values(self, name: str) -> tuple[str, ...]:
         """Return all values of a field."""
         return tuple(value for known, value in self.fields if known == name)
@@ -74,7 +80,7 @@ def listener_for(request: Request, settings: Settings, address: str | None) -> L
             raise ConfigError(Problem("", f"no listener has {address}", there))
         return known[address]
     for listener in settings.listeners:
-        if listener.reverse and request.authority in _own_authorities(listener):
+        if listener.reverse and request.authority in _view(listener).own_authorities:
             return listener
     explicit = [listener for listener in settings.listeners if not listener.reverse]
     if not explicit:
@@ -97,25 +103,14 @@ def view_of(request: Request, listener: Listener, placeholder: str) -> RequestVi
         issued=lambda _: False,
         rejected_for=lambda _: frozenset(),
     )
-    origins = request.values("origin")
-    seen = RequestView(
+    return RequestView(
         **_destination(request, listener),
-        method=request.method,
-        path=request.parts.path or "/",
+        **read_head(request.method, request.target, "", request.values),
         authorities=request.values("host") or (request.authority,),
-        listener=_listener_view(listener),
+        listener=_view(listener),
         authorization=authorization,
-        query_token=has_query_token(request.parts.query),
-        profile_fields=request.values(PROFILE_FIELD),
-        origins=origins,
-        sec_fetch_site=request.values("sec-fetch-site"),
-        as_user=request.values("as-user"),
-        trailers=bool(request.values("trailer")),
         body_length=_body_length(request),
     )
-    preflight = request.method == "OPTIONS" and origins
-    asks = request.values("access-control-request-method")
-    return replace(seen, cors_preflight=bool(preflight and asks))
 
 
 class _Destination(TypedDict):
@@ -135,7 +130,7 @@ def _destination(request: Request, listener: Listener) -> _Destination:
     else:
         host, scheme = _bare(request.authority), parts.scheme
         port = parts.port or _PORTS[scheme]
-        sni = None if _is_address(host) else host
+        sni = None if is_address(host.lower()) else host
     tls = scheme == "https"
     return {
         "scheme": scheme,
@@ -147,11 +142,9 @@ def _destination(request: Request, listener: Listener) -> _Destination:
     }
 
 
-def _listener_view(listener: Listener) -> ListenerView:
-    own = _own_authorities(listener) if listener.reverse else frozenset()
-    return ListenerView(
-        str(listener.address), listener.reverse, listener.profile, frozenset(own)
-    )
+def _view(listener: Listener) -> ListenerView:
+    host, port = listener.address.host, listener.address.port
+    return ListenerView.at(host, port, listener.reverse, listener.profile)
 
 
 def parse_fields(texts: Iterable[str]) -> Fields:
@@ -172,11 +165,6 @@ def _authorizations(request: Request) -> tuple[str, ...]:
     return sent
 
 
-def _own_authorities(listener: Listener) -> frozenset[str]:
-    address = listener.address
-    return frozenset({str(address), f"localhost:{address.port}"})
-
-
 def _body_length(request: Request) -> int | None:
     if request.values("transfer-encoding"):
         return None
@@ -188,11 +176,3 @@ def _bare(authority: str) -> str:
     if authority.startswith("["):
         return authority[1:].partition("]")[0]
     return authority.partition(":")[0]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from everbearer.policy.hosts import join_authority
+
 
 class Existing(Enum):
     """What the client put where the scheme's credential belongs."""
@@ -46,6 +48,13 @@ class ListenerView:
     reverse: str = ""
     profile: str = ""
     own_authorities: frozenset[str] = frozenset()
+
+    @classmethod
+    def at(cls, host: str, port: int, reverse: str, profile: str) -> ListenerView:
+        """Return the view of a listener at an IP address without brackets."""
+        address = join_authority(host, port)
+        own = frozenset({address, f"localhost:{port}"}) if reverse else frozenset()
+        return cls(address, reverse, profile, own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everbearer.proxy.query import name_of
+from everbearer.policy.query import name_of
 from everbearer.secret import Secret
 
 if TYPE_CHECKING:

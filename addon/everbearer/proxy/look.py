@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from mitmproxy import ctx
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy.mode_specs import ReverseMode
 
+from everbearer.policy.head import read_head
+from everbearer.policy.hosts import join_authority
 from everbearer.policy.view import ListenerView, RequestView
-from everbearer.proxy.query import name_of
 
 if TYPE_CHECKING:
     from mitmproxy.connection import Client
     from mitmproxy.http import Headers, HTTPFlow
 
     from everbearer.policy.view import Authorization
-
-_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
-PROFILE_FIELD: Final = "everbearer-profile"
 
 # An HTTP/2 request says nowhere in its head whether a body follows. These
 # methods are taken to have none; `body.Stream` cuts the client off if one comes.
@@ -45,16 +42,10 @@ def listener_of(client: Client, profiles: dict[str, str]) -> ListenerView:
     *profiles* are the bindings, by the listener's `host:port`.
     """
     host, port = client.sockname[0], client.sockname[1]
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     mode = client.proxy_mode
-    if not isinstance(mode, ReverseMode):
-        return ListenerView(address=address, profile=profiles.get(address, ""))
-    return ListenerView(
-        address=address,
-        reverse=mode.address[0],
-        profile=profiles.get(address, ""),
-        own_authorities=frozenset({address, f"localhost:{port}"}),
-    )
+    reverse = mode.address[0] if isinstance(mode, ReverseMode) else ""
+    profile = profiles.get(join_authority(host, port), "")
+    return ListenerView.at(host, port, reverse, profile)
 
 
 def look(
@@ -81,19 +72,16 @@ def look(
         verified = server.sni or client.sni or server.address[0]
         sni = client.sni
         connect_name = None if listener.reverse else server.address[0]
-    path, _, query = request.path.partition("?")
     fields = _Fields(request.headers)
     authorities = fields.all("host")
     if request.authority:
         authorities = (*authorities, request.authority)
-    origins = fields.all("origin")
     return RequestView(
+        **read_head(request.method, request.path, request.authority, fields.all),
         scheme=request.scheme,
         host=host,
         port=port,
         verified_name=str(verified) if request.scheme == "https" else "",
-        method=request.method,
-        path=path,
         authorities=authorities,
         sni=sni,
         connect_name=connect_name,
@@ -101,22 +89,8 @@ def look(
         http2=request.is_http2 or request.is_http3,
         server_http2=server.connected and server.alpn == b"h2",
         listener=listener,
-        profile_fields=fields.all(PROFILE_FIELD),
-        origins=origins,
-        sec_fetch_site=fields.all("sec-fetch-site"),
-        cors_preflight=bool(
-            request.method == "OPTIONS"
-            and origins
-            and "access-control-request-method" in fields
-        ),
         body_length=body_length(flow),
-        control_characters=bool(
-            _CONTROL.search(request.method + request.path + request.authority)
-        ),
-        trailers="trailer" in fields,
         authorization=authorization,
-        query_token=bool(query) and has_query_token(query),
-        as_user=fields.all("as-user"),
     )
 
 
@@ -131,14 +105,8 @@ class _Fields:
         self._headers = headers
         self._there = {name.lower() for name, _ in headers.fields}
 
-    def __contains__(self, name: str) -> bool:
-        return name.encode() in self._there
-
     def all(self, name: str) -> tuple[str, ...]:
         """Return all values of the field, whose name is in lower case."""
-        return tuple(self._headers.get_all(name)) if name in self else ()
-
-
-def has_query_token(query: str) -> bool:
-    """Tell whether the query carries `access_token` (RFC 6750 §2.3), however spelt."""
-    return any(name_of(part) == "access_token" for part in query.split("&"))
+        return (
+            tuple(self._headers.get_all(name)) if name.encode() in self._there else ()
+        )

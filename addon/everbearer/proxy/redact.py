@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from everbearer.policy.query import name_of
 from everbearer.proxy import internals
-from everbearer.proxy.query import name_of
 from everbearer.schemes.existing import is_redaction_mark, redaction_mark
 from everbearer.secret import fingerprint
 

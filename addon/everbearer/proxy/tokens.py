@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 from mitmproxy.net import server_spec
 
 from everbearer.events import Exchanged
+from everbearer.policy.head import PROFILE_FIELD
 from everbearer.policy.paths import masked
 from everbearer.policy.verdict import Inject, Pass, Refuse
 from everbearer.proxy import internals
 from everbearer.proxy.apply import apply
 from everbearer.proxy.body import is_small
-from everbearer.proxy.look import PROFILE_FIELD, listener_of, look
+from everbearer.proxy.look import listener_of, look
 from everbearer.proxy.notes import Note, Target
 from everbearer.proxy.redact import redact
 from everbearer.proxy.refusal import (
