@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everbearer.errors import ReauthorizationRequired
-from everbearer.oauth.assertion import PrivateKey
+from everbearer.oauth.assertion import PrivateKey, SigningKey, load_private_key
 from everbearer.oauth.grants import GRANTS
 from everbearer.oauth.grants.client_credentials import ClientCredentials
 from everbearer.oauth.grants.contract import (
     Form,
     Grant,
+    GrantSettings,
     Moment,
     Rejection,
     Subject,
@@ -193,13 +194,14 @@ class TestJwtBearer:
 
     def test_the_key_may_come_as_pem(self):
         """An encrypted PEM and its passphrase make the same grant."""
-        loaded = JwtBearer.from_pem(
-            client_id="the-client",
-            client_secret=SECRET,
-            subject=ENTERPRISE,
-            key_id="key-1",
-            pem=Secret(pem(PKCS8, PASSPHRASE)),
-            passphrase=Secret(PASSPHRASE),
+        key = load_private_key(Secret(pem(PKCS8, PASSPHRASE)), Secret(PASSPHRASE))
+        loaded = JwtBearer.configured(
+            GrantSettings(
+                "the-client",
+                SECRET,
+                signing=SigningKey("key-1", key),
+                subject=ENTERPRISE,
+            )
         )
         assert loaded == JWT
         assert loaded.algorithm == "RS256"

@@ -138,7 +138,6 @@ def test_a_wrong_rule(folder, rule, path, text):
 TOY = Preset(
     name="toy",
     token_url="https://toy.test/",
-    grants=(),
     exclusions=(),
     injecting=(),
     default_expires_in=60.0,

@@ -51,6 +51,19 @@ class PrivateKey:
         object.__setattr__(self, "fingerprint", digest[:16])
 
 
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """
+    A key as the app that it belongs to knows it.
+
+    `key_id` is "" where the app has one key only.
+    """
+
+    key_id: str
+    private_key: PrivateKey
+    algorithm: str = ALGORITHMS[0]
+
+
 def load_private_key(pem: Secret, passphrase: Secret | None) -> PrivateKey:
     r"""
     Load an RSA private key from PEM, PKCS#8 or traditional, encrypted or not.

@@ -73,7 +73,6 @@ _INJECTING: Final = (
 BOX: Final = Preset(
     name="box",
     token_url="https://api.box.com/oauth2/token",  # noqa: S106 - an address
-    grants=("refresh_token", "jwt_bearer", "client_credentials"),
     exclusions=_EXCLUSIONS,
     injecting=_INJECTING,
     # authentication/tokens/access-tokens: about an hour; seen are 3600 to 4175.

@@ -20,7 +20,6 @@ class Preset:
 
     name: str
     token_url: str
-    grants: tuple[str, ...]
     exclusions: tuple[Rule, ...]
     injecting: tuple[Rule, ...]
     default_expires_in: float

@@ -1,22 +1,17 @@
-"""A profile's keys → its grant: one builder for each way to obtain a token."""
+"""A profile's keys → its grant, whichever it is: a grant says which keys it uses."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from everbearer.oauth.assertion import ALGORITHMS, load_private_key
-from everbearer.oauth.grants.client_credentials import ClientCredentials
-from everbearer.oauth.grants.contract import Subject
-from everbearer.oauth.grants.jwt_bearer import JwtBearer
-from everbearer.oauth.grants.refresh_token import RefreshToken
+from everbearer.oauth.assertion import ALGORITHMS, SigningKey, load_private_key
+from everbearer.oauth.grants.contract import GrantSettings, Subject
 from everbearer.providers.box_config import parse_config_file
 from everbearer.settings.document import SecretTable
 from everbearer.settings.problems import listing, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from everbearer.oauth.assertion import PrivateKey
     from everbearer.oauth.grants.contract import Grant
     from everbearer.providers.box_config import BoxAppConfig
@@ -26,79 +21,61 @@ if TYPE_CHECKING:
     from everbearer.settings.secrets import SecretReader
 
     type _Key = tuple[str, PrivateKey]  # with its id
-    type Build = Callable[[Where, ProfileTable, SecretReader], Grant | None]
 
 # RFC 6749 appendix A.1: client_id is of VSCHAR; a space there is a slip.
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7e]+\Z")
 
 
-def _refresh_token(
-    where: Where, table: ProfileTable, reader: SecretReader
-) -> RefreshToken | None:
-    client_id = _client_id(where, table, reader)
-    client_secret = _client_secret(where, table, reader)
-    seed = reader.token((*where, "refresh_token"), table.refresh_token)
-    if client_id is None or client_secret is None:
+def build_grant(
+    kind: type[Grant], where: Where, table: ProfileTable, reader: SecretReader
+) -> Grant | None:
+    """
+    Build the grant of a profile; notes what is wrong with the keys that it uses.
+
+    What the profile says itself wins over Box's file.
+    """
+    app, signing, filled = None, None, False
+    if "jwt" in kind.uses:
+        if table.jwt is None:
+            reader.problems.missing((*where, "jwt"), table.example("jwt"))
+            return None
+        app, signing = _signing((*where, "jwt"), table.jwt, reader)
+        # Where not even a key is named, a file may be what was meant.
+        filled = table.jwt.file is not None or table.jwt.private_key is None
+    client_id = _client_id(where, table, reader, optional=filled)
+    client_secret = _client_secret(where, table, reader, optional=filled)
+    subject, seed = None, None
+    if "subject" in kind.uses:
+        subject = _subject(where, table, reader, optional=filled)
+    if app is not None:
+        client_id = client_id or app.client_id
+        client_secret = client_secret or app.client_secret
+        if "subject" in kind.uses and table.subject is None:
+            subject = _subject_of(app, where, table, reader)
+    if "refresh_token" in kind.uses:
+        seed = reader.token((*where, "refresh_token"), table.refresh_token)
+    if (
+        client_id is None
+        or client_secret is None
+        or ("jwt" in kind.uses and signing is None)
+        or ("subject" in kind.uses and subject is None)
+    ):
         return None
-    return RefreshToken(client_id, client_secret, seed)
+    return kind.configured(
+        GrantSettings(client_id, client_secret, seed, signing, subject)
+    )
 
 
-def _client_credentials(
-    where: Where, table: ProfileTable, reader: SecretReader
-) -> ClientCredentials | None:
-    client_id = _client_id(where, table, reader)
-    client_secret = _client_secret(where, table, reader)
-    subject = _subject(where, table, reader)
-    if client_id is None or client_secret is None or subject is None:
-        return None
-    return ClientCredentials(client_id, client_secret, subject)
-
-
-def _jwt_bearer(
-    where: Where, table: ProfileTable, reader: SecretReader
-) -> JwtBearer | None:
-    """Build the grant; what the profile says itself wins over Box's file."""
-    jwt = table.jwt
-    if jwt is None:
-        reader.problems.missing((*where, "jwt"), table.example("jwt"))
-        return None
-    here = (*where, "jwt")
+def _signing(
+    here: Where, jwt: JwtTable, reader: SecretReader
+) -> tuple[BoxAppConfig | None, SigningKey | None]:
+    """Return the key, and the file that Box offers where it is in one."""
     algorithm = _algorithm(here, jwt, reader)
     if jwt.file is None:
         app, key = None, _from_keys(here, jwt, reader)
     else:
         app, key = _from_file(here, jwt, reader)
-    # Where not even a key is named, a file may be what was meant.
-    filled = jwt.file is not None or jwt.private_key is None
-    client_id = _client_id(where, table, reader, optional=filled)
-    client_secret = _client_secret(where, table, reader, optional=filled)
-    subject = _subject(where, table, reader, optional=filled)
-    if app is not None:
-        client_id = client_id or app.client_id
-        client_secret = client_secret or app.client_secret
-        if table.subject is None:
-            subject = _subject_of(app, where, table, reader)
-    if client_id is None or client_secret is None or subject is None or key is None:
-        return None
-    key_id, private_key = key
-    return JwtBearer(client_id, client_secret, subject, key_id, private_key, algorithm)
-
-
-BUILDERS: Final[Mapping[str, tuple[frozenset[str], Build]]] = {
-    "refresh_token": (
-        frozenset({"client_id", "client_secret", "refresh_token"}),
-        _refresh_token,
-    ),
-    "jwt_bearer": (
-        frozenset({"client_id", "client_secret", "jwt", "subject"}),
-        _jwt_bearer,
-    ),
-    "client_credentials": (
-        frozenset({"client_id", "client_secret", "subject"}),
-        _client_credentials,
-    ),
-}
-"""By `grant`: the keys that it uses, and what builds it from them."""
+    return app, SigningKey(*key, algorithm) if key else None
 
 
 def _from_file(

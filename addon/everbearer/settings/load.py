@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import platformdirs
 
 from everbearer.errors import ConfigError, Problem
+from everbearer.oauth.grants import GRANTS
 from everbearer.providers import PROVIDERS
 from everbearer.settings.files import parse_toml, read_configuration
 from everbearer.settings.listeners import build_listeners
@@ -135,7 +136,7 @@ def _examined(
     names = tuple(document.profiles)
     reader = SecretReader(around, problems)
     network = build_network(document.network, reader)
-    profiles = build_profiles(document.profiles, reader, PROVIDERS, network)
+    profiles = build_profiles(document.profiles, reader, PROVIDERS, GRANTS, network)
     rules = with_presets(
         build_rules(document.rules, names, problems),
         {name: table.provider for name, table in document.profiles.items()},

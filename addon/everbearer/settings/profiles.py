@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from everbearer.policy.hosts import normalise_host
-from everbearer.settings.authorization import BUILDERS
+from everbearer.settings.authorization import build_grant
 from everbearer.settings.model import Profile
 from everbearer.settings.network import HTTPS_PORT, split_url
 from everbearer.settings.problems import listing, nearest
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _RESERVED: Final = "none"  # Everbearer-Profile: none sends a request as it is
 _DECIMAL: Final = re.compile(r"[0-9]+\Z")
-_ANY_GRANT: Final = frozenset({"provider", "grant", "as_user", "token_url"})
+_ANY_PROFILE: Final = frozenset({"provider", "grant", "as_user", "token_url"})
+_ANY_GRANT: Final = frozenset({"client_id", "client_secret"})
 
 
 def build_profiles(
     tables: Mapping[str, ProfileTable],
     reader: SecretReader,
     presets: Mapping[str, Preset],
+    grants: Mapping[str, type[Grant]],
     network: NetworkSettings,
 ) -> dict[str, Profile]:
     """Return the profiles that are sound, by name; notes what is wrong with others."""
@@ -43,7 +45,7 @@ def build_profiles(
             "there is no profile",
             'write, for example: [profiles.dev] with provider = "box"',
         )
-    builder = _Builder(reader, presets, network)
+    builder = _Builder(reader, presets, grants, network)
     built = {name: builder.build(name, table) for name, table in tables.items()}
     builder.note_shared_seeds()
     return {name: profile for name, profile in built.items() if profile}
@@ -53,6 +55,7 @@ def build_profiles(
 class _Builder:
     reader: SecretReader
     presets: Mapping[str, Preset]
+    grants: Mapping[str, type[Grant]]
     network: NetworkSettings
     seeds: dict[Secret, list[str]] = field(default_factory=dict)
 
@@ -62,7 +65,7 @@ class _Builder:
         preset = self._preset(where, table)
         token_url, dial = self._token_url(where, table, preset)
         self._check_as_user(where, table)
-        grant = self._grant(where, table, preset)
+        grant = self._grant(where, table)
         token = self.reader.token((*where, "access_token"), table.access_token)
         if preset is None or (grant is None and token is None):
             return None
@@ -142,9 +145,7 @@ class _Builder:
                 'write, for example: as_user = "1234567"',
             )
 
-    def _grant(
-        self, where: Where, table: ProfileTable, preset: Preset | None
-    ) -> Grant | None:
+    def _grant(self, where: Where, table: ProfileTable) -> Grant | None:
         problems = self.reader.problems
         name = table.grant
         if name is None:
@@ -156,17 +157,16 @@ class _Builder:
                 problems.add(
                     (*where, "grant"),
                     "there is neither a grant nor an access_token",
-                    f"write: grant = {listing(BUILDERS)}",
+                    f"write: grant = {listing(self.grants)}",
                 )
             return None
-        known = [grant for grant in BUILDERS if not preset or grant in preset.grants]
-        if name not in known:
-            name = self._correct((*where, "grant"), name, known)
-        if name not in BUILDERS:
+        if name not in self.grants:
+            name = self._correct((*where, "grant"), name, self.grants)
+        if name not in self.grants:
             return None
-        keys, build = BUILDERS[name]
-        self._refuse_unused(where, table, keys)
-        grant = build(where, table, self.reader)
+        kind = self.grants[name]
+        self._refuse_unused(where, table, _ANY_GRANT | kind.uses)
+        grant = build_grant(kind, where, table, self.reader)
         if grant is not None and grant.seed:
             self.seeds.setdefault(grant.seed, []).append(str(where[-1]))
         return grant
@@ -184,7 +184,7 @@ class _Builder:
         self, where: Where, table: ProfileTable, keys: frozenset[str]
     ) -> None:
         means = "access_token" if table.grant is None else f'grant = "{table.grant}"'
-        for key in table.model_fields_set - keys - _ANY_GRANT:
+        for key in table.model_fields_set - keys - _ANY_PROFILE:
             self.reader.problems.add(
                 (*where, key), f"has no meaning with {means}", "remove it"
             )

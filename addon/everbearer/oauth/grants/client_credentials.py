@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from everbearer.oauth.grants.contract import configuration_fingerprint
 
 if TYPE_CHECKING:
-    from everbearer.oauth.grants.contract import Form, Moment, Rejection, Subject
+    from everbearer.oauth.grants.contract import (
+        Form,
+        GrantSettings,
+        Moment,
+        Rejection,
+        Subject,
+        Uses,
+    )
     from everbearer.secret import Secret
 
 
@@ -18,10 +25,17 @@ class ClientCredentials:
 
     name: ClassVar[str] = "client_credentials"
     rotates: ClassVar[bool] = False
+    uses: ClassVar[Uses] = frozenset({"subject"})
 
     client_id: str
     client_secret: Secret
     subject: Subject
+
+    @classmethod
+    def configured(cls, settings: GrantSettings) -> Self:
+        """Build the grant of a profile."""
+        assert settings.subject is not None
+        return cls(settings.client_id, settings.client_secret, settings.subject)
 
     @property
     def identity(self) -> str:

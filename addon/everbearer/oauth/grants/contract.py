@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, Self
 
 if TYPE_CHECKING:
+    from everbearer.oauth.assertion import SigningKey
     from everbearer.secret import Secret
 
 type Form = tuple[tuple[str, str | Secret], ...]
@@ -64,11 +65,36 @@ class Rejection:
     description: str = field(repr=False)
 
 
+type Uses = frozenset[Literal["refresh_token", "jwt", "subject"]]
+"""Keys of a profile that not every grant has."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSettings:
+    """
+    What a profile says of its grant.
+
+    `signing` and `subject` are there for a grant that uses `jwt` and `subject`;
+    `refresh_token` is None where the profile has none to begin with.
+    """
+
+    client_id: str
+    client_secret: Secret
+    refresh_token: Secret | None = None
+    signing: SigningKey | None = None
+    subject: Subject | None = None
+
+
 class Grant(Protocol):
     """A configured way to obtain an access token (RFC 6749 §1.3)."""
 
     name: ClassVar[str]  # in the configuration: `grant = "…"`
     rotates: ClassVar[bool]  # each answer carries the refresh token of the next
+    uses: ClassVar[Uses]  # of the profile, beside client_id and client_secret
+
+    @classmethod
+    def configured(cls, settings: GrantSettings) -> Self:
+        """Build the grant of a profile."""
 
     @property
     def client_id(self) -> str:

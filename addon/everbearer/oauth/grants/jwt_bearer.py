@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from everbearer.oauth.assertion import ALGORITHMS, build_assertion, load_private_key
+from everbearer.oauth.assertion import ALGORITHMS, build_assertion
 from everbearer.oauth.grants.contract import configuration_fingerprint
 
 if TYPE_CHECKING:
     from everbearer.oauth.assertion import PrivateKey
-    from everbearer.oauth.grants.contract import Form, Moment, Rejection, Subject
+    from everbearer.oauth.grants.contract import (
+        Form,
+        GrantSettings,
+        Moment,
+        Rejection,
+        Subject,
+        Uses,
+    )
     from everbearer.secret import Secret
 
 AUDIENCE: Final = "https://api.box.com/oauth2/token"
@@ -44,6 +51,7 @@ class JwtBearer:
 
     name: ClassVar[str] = "jwt_bearer"
     rotates: ClassVar[bool] = False
+    uses: ClassVar[Uses] = frozenset({"jwt", "subject"})
 
     client_id: str
     client_secret: Secret
@@ -57,20 +65,18 @@ class JwtBearer:
             raise ValueError(f"the algorithm must be one of {', '.join(ALGORITHMS)}")
 
     @classmethod
-    def from_pem(
-        cls,
-        *,
-        client_id: str,
-        client_secret: Secret,
-        subject: Subject,
-        key_id: str,
-        pem: Secret,
-        passphrase: Secret | None,
-        algorithm: str = "RS256",
-    ) -> JwtBearer:
-        """Build the grant from a key in PEM form; ValueError as `load_private_key`."""
-        key = load_private_key(pem, passphrase)
-        return cls(client_id, client_secret, subject, key_id, key, algorithm)
+    def configured(cls, settings: GrantSettings) -> Self:
+        """Build the grant of a profile; ValueError for the algorithm."""
+        assert settings.subject is not None
+        assert settings.signing is not None
+        return cls(
+            settings.client_id,
+            settings.client_secret,
+            settings.subject,
+            settings.signing.key_id,
+            settings.signing.private_key,
+            settings.signing.algorithm,
+        )
 
     @property
     def identity(self) -> str:

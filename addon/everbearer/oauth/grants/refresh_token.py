@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from everbearer.errors import ReauthorizationRequired
 from everbearer.oauth.grants.contract import configuration_fingerprint
 
 if TYPE_CHECKING:
-    from everbearer.oauth.grants.contract import Form, Moment, Rejection
+    from everbearer.oauth.grants.contract import (
+        Form,
+        GrantSettings,
+        Moment,
+        Rejection,
+        Uses,
+    )
     from everbearer.secret import Secret
 
 
@@ -24,10 +30,16 @@ class RefreshToken:
 
     name: ClassVar[str] = "refresh_token"
     rotates: ClassVar[bool] = True
+    uses: ClassVar[Uses] = frozenset({"refresh_token"})
 
     client_id: str
     client_secret: Secret
     refresh_token: Secret | None
+
+    @classmethod
+    def configured(cls, settings: GrantSettings) -> Self:
+        """Build the grant of a profile."""
+        return cls(settings.client_id, settings.client_secret, settings.refresh_token)
 
     @property
     def identity(self) -> str:
