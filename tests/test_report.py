@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from everbearer.renewal.tasks import Tasks
 from everbearer.report import report
+from everbearer.tasks import Tasks
 
 CANARY = "canary-7f3a"
 

@@ -12,27 +12,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from everbearer.errors import ConfigError, EverbearerError, Problem
+from everbearer.errors import ConfigError
 from everbearer.events import ConfigurationChanged
 from everbearer.policy.decide import decide
+from everbearer.recent import Recent
 from everbearer.renewal.clock import SystemClock
-from everbearer.renewal.endpoint import TokenEndpoint
-from everbearer.renewal.manager import TokenManager
-from everbearer.renewal.tasks import Tasks
+from everbearer.renewal.managers import Managers
 from everbearer.report import report
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.contract import Credential
+from everbearer.settings.load import load
+from everbearer.settings.locate import locate
 from everbearer.settings.rules import rule_set
 from everbearer.settings.source import Source
 from everbearer.stores import open_store
+from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from everbearer.events import Event, Subscriber
     from everbearer.oauth.tokens import AccessToken
@@ -40,13 +42,12 @@ if TYPE_CHECKING:
     from everbearer.policy.verdict import Verdict
     from everbearer.policy.view import RequestView
     from everbearer.renewal.clock import Clock
-    from everbearer.renewal.manager import ProfileStatus
+    from everbearer.renewal.manager import TokenManager
+    from everbearer.renewal.status import ProfileStatus
     from everbearer.schemes.contract import Scheme
     from everbearer.settings.model import Profile, Settings
     from everbearer.settings.source import Load
     from everbearer.stores.contract import Store
-
-logger = logging.getLogger(__name__)
 
 _WATCH_EVERY: Final = 1.0
 """Seconds between two looks at the files of the configuration."""
@@ -64,8 +65,7 @@ class _Running:
 
     settings: Settings
     rules: RuleSet
-    managers: Mapping[str, TokenManager]
-    endpoint: TokenEndpoint
+    managers: Managers
 
 
 class Broker:
@@ -87,14 +87,24 @@ class Broker:
         self._source = Source(settings, load)
         self._clock = clock or SystemClock()
         self._subscribers: list[Subscriber] = []
-        self._issued: dict[str, None] = {}
+        self._issued = Recent[str, None](_ISSUED_MEMORY)
         # Of profiles that a reload took away as well: requests are under way.
         self._schemes: dict[str, str] = {}
         self._tasks = Tasks()
         self._store = store or open_store(settings.store)
-        self._running = self._build(settings, {})
+        self._running = self._build(settings, None)
         self._reload_lock = asyncio.Lock()
         self._stopped = False
+
+    @classmethod
+    def from_file(cls, config: Path | None, environ: Mapping[str, str]) -> Broker:
+        """
+        Return a broker of the configuration that *config* or *environ* names.
+
+        Blocks: not to be called on an event loop. Raises ConfigError, StoreError.
+        """
+        path = locate(config, environ)
+        return cls(load(path, environ), lambda: load(path, environ))
 
     # -- what shells ask ----------------------------------------------------
 
@@ -128,9 +138,9 @@ class Broker:
 
     def ready(self, profile: str) -> Credential | None:
         """Return a credential if one can be had without waiting."""
-        running = self._running
-        token = self.manager(profile).ready(self._clock.now())
-        return None if token is None else self._hand_out(running, profile, token)
+        manager = self.manager(profile)
+        token = manager.ready(self._clock.now())
+        return None if token is None else self._hand_out(manager.profile, token)
 
     async def look(self, profile: str) -> None:
         """Take in what another process has saved for *profile*, within a second."""
@@ -145,9 +155,8 @@ class Broker:
         Raises GrantError or StoreError when none can be had in time (30 s), and
         ConfigError when a reload has taken the profile away.
         """
-        running = self._running
-        token = await self.manager(profile).credential()
-        return self._hand_out(running, profile, token)
+        manager = self.manager(profile)
+        return self._hand_out(manager.profile, await manager.credential())
 
     async def recover(self, profile: str, failed: str) -> Credential:
         """
@@ -156,15 +165,13 @@ class Broker:
         Raises GrantError or StoreError when none can be had, and ConfigError
         when a reload has taken the profile away.
         """
-        running = self._running
-        token = await self.manager(profile).recover(failed)
-        return self._hand_out(running, profile, token)
+        manager = self.manager(profile)
+        return self._hand_out(manager.profile, await manager.recover(failed))
 
     def recover_later(self, profile: str, failed: str) -> None:
         """Renew in the background, for a request that cannot wait for it."""
-        self._tasks.spawn(
-            self._quietly(self.recover(profile, failed)), name=f"recover {profile}"
-        )
+        with contextlib.suppress(ConfigError):  # a reload has taken it away
+            self.manager(profile).recover_later(failed)
 
     def can_renew(self, profile: str) -> bool:
         """Tell whether *profile* can ever have another token than it has."""
@@ -172,17 +179,11 @@ class Broker:
 
     def manager(self, profile: str) -> TokenManager:
         """Return what keeps the token of *profile*; ConfigError when it is gone."""
-        try:
-            return self._running.managers[profile]
-        except KeyError:
-            raise ConfigError(
-                Problem("", f"profile {profile} is no longer in the configuration")
-            ) from None
+        return self._running.managers[profile]
 
     async def status(self) -> tuple[ProfileStatus, ...]:
         """Return the state of every profile, without asking any server."""
-        managers = self._running.managers.values()
-        return tuple([await manager.status() for manager in managers])
+        return await self._running.managers.status()
 
     def issued(self, fingerprint: str) -> bool:
         """Tell whether a token with this fingerprint was handed out by us."""
@@ -225,7 +226,9 @@ class Broker:
                 return False
             self._running = new
             self._changed(needs_restart=self._source.accept(settings))
-            self._tasks.spawn(self._retire(old, new), name="retire what was replaced")
+            self._tasks.spawn(
+                old.managers.retire(new.managers), name="retire what was replaced"
+            )
             return True
 
     def reload_soon(self) -> None:
@@ -248,50 +251,23 @@ class Broker:
         if self._stopped:
             return
         self._stopped = True
-        running = self._running
-        await asyncio.gather(*(m.stop() for m in running.managers.values()))
+        await self._running.managers.stop()
         await self._tasks.drain()
-        await running.endpoint.close()
         await self._store.close()
 
     # -- inside -------------------------------------------------------------
 
-    def _build(self, settings: Settings, old: Mapping[str, TokenManager]) -> _Running:
-        keeps_endpoint = (
-            bool(old) and self._running.settings.network == settings.network
-        )
-        endpoint = (
-            self._running.endpoint
-            if keeps_endpoint
-            else TokenEndpoint(settings.network, self._clock)
-        )
-        managers = {
-            name: old[name]
-            if keeps_endpoint and name in old and old[name].profile == profile
-            else self._manage(profile, endpoint)
-            for name, profile in settings.profiles.items()
-        }
-        self._schemes |= {name: each.scheme for name, each in settings.profiles.items()}
-        return _Running(settings, rule_set(settings), managers, endpoint)
-
-    def _manage(self, profile: Profile, endpoint: TokenEndpoint) -> TokenManager:
-        return TokenManager(
-            profile,
+    def _build(self, settings: Settings, old: Managers | None) -> _Running:
+        managers = Managers.of(
+            settings,
+            old,
             store=self._store,
-            endpoint=endpoint,
             clock=self._clock,
-            random=secrets.SystemRandom(),
             publish=self.publish,
             tasks=self._tasks,
         )
-
-    async def _retire(self, old: _Running, new: _Running) -> None:
-        """Let those who wait have what they wait for, then let go of the rest."""
-        kept = set(map(id, new.managers.values()))
-        gone = [m for m in old.managers.values() if id(m) not in kept]
-        await asyncio.gather(*(manager.retire() for manager in gone))
-        if new.endpoint is not old.endpoint:
-            await old.endpoint.close()
+        self._schemes |= {name: each.scheme for name, each in settings.profiles.items()}
+        return _Running(settings, rule_set(settings), managers)
 
     def _changed(
         self, *, problems: tuple[str, ...] = (), needs_restart: tuple[str, ...] = ()
@@ -305,18 +281,6 @@ class Broker:
             )
         )
 
-    def _hand_out(
-        self, running: _Running, profile: str, token: AccessToken
-    ) -> Credential:
-        if token.fingerprint not in self._issued:
-            self._issued[token.fingerprint] = None
-            if len(self._issued) > _ISSUED_MEMORY:
-                del self._issued[next(iter(self._issued))]
-        return Credential(profile, token, running.settings.profiles[profile].as_user)
-
-    async def _quietly(self, work: Awaitable[object]) -> None:
-        try:
-            await work
-        except EverbearerError as error:
-            # The renewal itself published its failure with all that is known.
-            logger.debug("background recovery failed: %s", error)
+    def _hand_out(self, profile: Profile, token: AccessToken) -> Credential:
+        self._issued[token.fingerprint] = None
+        return Credential(profile.name, token, profile.as_user)

@@ -145,3 +145,8 @@ class TokenEndpointUnavailable(GrantError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+def stopping() -> TokenEndpointUnavailable:
+    """Return what those get who ask for a token when it is too late."""
+    return TokenEndpointUnavailable("everbearer is stopping", retry_after=1.0)

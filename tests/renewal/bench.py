@@ -13,11 +13,11 @@ from everbearer.oauth.grants.client_credentials import ClientCredentials
 from everbearer.oauth.grants.contract import Subject
 from everbearer.oauth.grants.refresh_token import RefreshToken
 from everbearer.renewal.manager import TokenManager
-from everbearer.renewal.tasks import Tasks
 from everbearer.secret import Secret
 from everbearer.settings.model import Profile
 from everbearer.stores.contract import GrantKey, Record
 from everbearer.stores.memory import Memory, MemoryStore
+from everbearer.tasks import Tasks
 from renewal.model_server import SEED, ModelServer
 from renewal.virtual_time import FakeClock
 

@@ -1,4 +1,4 @@
-"""Backoff, tasks, clocks, hopeless places, status."""
+"""Backoff, tasks, clocks, status."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from everbearer.oauth.tokens import AccessToken
 from everbearer.renewal.backoff import LONGEST, delay
 from everbearer.renewal.clock import SystemClock
 from everbearer.renewal.held import Held
-from everbearer.renewal.hopeless import Hopeless, place
-from everbearer.renewal.tasks import Tasks
 from everbearer.secret import Secret
+from everbearer.tasks import Tasks
 from renewal.bench import Bench, client_grant
 from renewal.model_server import unavailable
 from renewal.virtual_time import EPOCH, virtual
@@ -99,38 +98,6 @@ async def test_the_system_clock_runs_and_sleeps() -> None:
     await clock.sleep(0.001)
     assert clock.now() - begun >= 0.001
     assert abs(clock.wall() - time.time()) < 60
-
-
-def test_a_hopeless_place_is_forgotten_after_five_minutes() -> None:
-    """Same profile, method and path class: given back, for 5 minutes."""
-    known = Hopeless()
-    known.note_hopeless(place("dev", "get", "/2.0/files/123?fields=id"), "t2", 0.0)
-    same = place("dev", "GET", "/2.0/files/456")
-    assert known.hopeless(same, "t2", 299.0)
-    assert not known.hopeless(place("dev", "PUT", "/2.0/files/456"), "t2", 1.0)
-    assert not known.hopeless(place("prod", "GET", "/2.0/files/456"), "t2", 1.0)
-    assert not known.hopeless(place("dev", "GET", "/2.0/folders/456"), "t2", 1.0)
-    assert not known.hopeless(same, "t2", 300.0)
-
-
-def test_a_hopeless_place_is_so_for_one_token() -> None:
-    """Of a token that was not refused there nothing is known: it may be revoked."""
-    known = Hopeless()
-    where = place("dev", "GET", "/2.0/files/123")
-    known.note_hopeless(where, "t2", 0.0)
-    assert not known.hopeless(where, "t3", 1.0)
-    assert known.hopeless(where, "t2", 1.0)
-
-
-def test_hopeless_places_are_bounded() -> None:
-    """The oldest of too many is forgotten."""
-    known = Hopeless()
-    places = [place("dev", "GET", f"/{'x' * n}") for n in range(1, 1200)]
-    for where in places:
-        known.note_hopeless(where, "t2", 0.0)
-    assert not known.hopeless(places[0], "t2", 1.0)
-    assert known.hopeless(places[-1], "t2", 1.0)
-    assert sum(known.hopeless(where, "t2", 1.0) for where in places) == 1024
 
 
 def test_a_dead_token_is_not_adopted() -> None:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.broker import Broker
 from everbearer.cli import real_box, voice
 from everbearer.cli.configuration import (
     file_option,
     json_option,
     located,
+    make_idle_broker,
     problems_for_programs,
     read,
 )
 from everbearer.errors import ConfigError
-from everbearer.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +36,7 @@ def command(config: Path | None, *, as_json: bool) -> int:
     try:
         settings = read(config)
         # Whatever a start would find, apart from the store itself.
-        Broker(settings, lambda: settings, store=MemoryStore())
+        make_idle_broker(settings)
     except ConfigError as error:
         if not as_json:
             raise

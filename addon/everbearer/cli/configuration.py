@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import platformdirs
 
 from everbearer.broker import Broker
 from everbearer.cli import voice
@@ -17,6 +16,7 @@ from everbearer.errors import ConfigError, Problem
 from everbearer.settings.load import load, survey
 from everbearer.settings.locate import locate
 from everbearer.settings.problems import nearest
+from everbearer.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -67,7 +67,7 @@ def read_and_warn(config: Path | None) -> Settings:
 
 def located(config: Path | None) -> Path:
     """Return where the configuration is, or should be."""
-    return locate(config, os.environ, platformdirs.user_config_path())
+    return locate(config, os.environ)
 
 
 @asynccontextmanager
@@ -86,6 +86,11 @@ def make_broker(settings: Settings) -> Broker:
     Blocks: not to be called on an event loop. Raises ConfigError, StoreError.
     """
     return Broker(settings, lambda: settings)
+
+
+def make_idle_broker(settings: Settings) -> Broker:
+    """Return a broker that only decides: there is no store, and none is made."""
+    return Broker(settings, lambda: settings, store=MemoryStore())
 
 
 def chosen(settings: Settings, names: Iterable[str]) -> tuple[str, ...]:

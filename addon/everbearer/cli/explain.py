@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from everbearer.broker import Broker
 from everbearer.cli import real_box, voice
-from everbearer.cli.configuration import file_option, json_option, read_and_warn
+from everbearer.cli.configuration import (
+    file_option,
+    json_option,
+    make_idle_broker,
+    read_and_warn,
+)
 from everbearer.cli.request import Fields, Request, listener_for, parse_fields, view_of
 from everbearer.policy.verdict import Inject, Pass, Refuse
-from everbearer.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +78,7 @@ def command(
     listener = listener_for(request, settings, address)
     view = view_of(request, listener, settings.proxy.placeholder)
     # The proxy's own way to a decision; nothing is kept, so nothing is made.
-    broker = Broker(settings, lambda: settings, store=MemoryStore())
+    broker = make_idle_broker(settings)
     told = _told(broker.decide(view))
     if as_json:
         elsewhere = real_box.elsewhere(settings)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, override
 
@@ -18,11 +15,10 @@ from everbearer.cli.banner import banner
 from everbearer.cli.configuration import file_option, read
 from everbearer.cli.event_lines import line_of
 from everbearer.cli.listening import check_free, parse, with_listen
-from everbearer.renewal.trust import write_bundle
 from everbearer.settings.problems import Mistake, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from everbearer.events import Event
     from everbearer.settings.model import Address, Settings
@@ -126,17 +122,15 @@ def command(
         if elsewhere := real_box.warning(settings):
             voice.warn(elsewhere)
 
-    with _authorities(settings.network.ca_file) as bundle:
-        asyncio.run(
-            launcher.run(
-                broker,
-                ui=ui,
-                arguments=(*_OURS.get(ui, ()), *mitmproxy_args),
-                listeners=modes(settings),
-                ca_bundle=bundle,
-                on_ready=on_ready,
-            )
+    asyncio.run(
+        launcher.run(
+            broker,
+            ui=ui,
+            arguments=(*_OURS.get(ui, ()), *mitmproxy_args),
+            listeners=modes(settings),
+            on_ready=on_ready,
         )
+    )
 
 
 def _teller(level: int) -> Callable[[Event], None]:
@@ -150,16 +144,3 @@ def _teller(level: int) -> Callable[[Event], None]:
         voice.hint(line.hint)
 
     return tell
-
-
-@contextmanager
-def _authorities(ca_file: Path | None) -> Iterator[str | None]:
-    """Give a file with everybody who is trusted, None where that is the default."""
-    if ca_file is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="everbearer-") as folder:
-        bundle = Path(folder) / "authorities.pem"
-        os.close(os.open(bundle, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        write_bundle(ca_file, bundle)
-        yield str(bundle)

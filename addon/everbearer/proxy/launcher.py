@@ -24,17 +24,16 @@ from everbearer.policy.hosts import join_authority
 from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
 from everbearer.proxy.assemble import assemble
+from everbearer.proxy.authorities import authorities
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mitmproxy.master import Master
 
     from everbearer.broker import Broker
 
 logger = logging.getLogger(__name__)
-
-UIS: Final = ("dump", "console", "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,6 @@ async def run(
     ui: str,
     arguments: Sequence[str],
     listeners: Sequence[str],
-    ca_bundle: str | None,
     on_ready: Callable[[Ready], None],
 ) -> None:
     """
@@ -81,13 +79,14 @@ async def run(
     the broker is stopped.
     """
     try:
-        master = _prepare(broker, ui, arguments, listeners, ca_bundle, on_ready)
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_not_of_cancelled)
-        stop = getattr(master, "prompt_for_exit", master.shutdown)
-        loop.add_signal_handler(signal.SIGINT, stop)
-        loop.add_signal_handler(signal.SIGTERM, master.shutdown)
-        await master.run()
+        with authorities(broker.settings.network.ca_file) as trusted:
+            master = _prepare(broker, ui, arguments, listeners, trusted, on_ready)
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(_not_of_cancelled)
+            stop = getattr(master, "prompt_for_exit", master.shutdown)
+            loop.add_signal_handler(signal.SIGINT, stop)
+            loop.add_signal_handler(signal.SIGTERM, master.shutdown)
+            await master.run()
     finally:
         await broker.stop()
 
@@ -103,7 +102,7 @@ def _prepare(
     ui: str,
     arguments: Sequence[str],
     listeners: Sequence[str],
-    ca_bundle: str | None,
+    trusted: Mapping[str, str],
     on_ready: Callable[[Ready], None],
 ) -> Master:
     missing = internals.check()
@@ -118,7 +117,7 @@ def _prepare(
     options = Options()
     master = _make_master(ui, options)
     _configure(master, ui, arguments)
-    _apply(master, broker, listeners, ca_bundle)
+    _apply(master, broker, listeners, trusted)
     control = _control_ports(options, ui)
     _install(master, broker, control, ui)
     master.addons.add(_Announce(master, on_ready))
@@ -173,7 +172,10 @@ def _configure(master: Master, ui: str, arguments: Sequence[str]) -> None:
 
 
 def _apply(
-    master: Master, broker: Broker, listeners: Sequence[str], ca_bundle: str | None
+    master: Master,
+    broker: Broker,
+    listeners: Sequence[str],
+    trusted: Mapping[str, str],
 ) -> None:
     options = master.options
     if options.mode != ["regular"] or options.listen_host or options.listen_port:
@@ -185,10 +187,8 @@ def _apply(
             )
         )
     wanted = our_options.wanted(broker.settings)
-    if ca_bundle is not None:
-        wanted["ssl_verify_upstream_trusted_ca"] = ca_bundle
     try:
-        options.update(mode=list(listeners), **wanted)
+        options.update(mode=list(listeners), **wanted, **trusted)
         internals.set_idle_timeout(options, our_options.IDLE_TIMEOUT)
     except exceptions.OptionsError as error:
         raise ConfigError(Problem("mitmproxy", str(error))) from error

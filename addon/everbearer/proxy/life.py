@@ -8,7 +8,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
-from everbearer.renewal.tasks import Tasks
+from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
     from everbearer.broker import Broker

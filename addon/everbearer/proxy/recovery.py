@@ -9,10 +9,11 @@ from everbearer.errors import EverbearerError
 from everbearer.events import Replayed
 from everbearer.oauth.challenge import bearer_error
 from everbearer.policy.verdict import Pass
+from everbearer.proxy.hopeless import Hopeless, place
 from everbearer.proxy.refusal import Refusal, from_error, render
 from everbearer.proxy.replay import cannot_replay
 from everbearer.proxy.replay_connection import AnswerTooLarge, ReplayFailed
-from everbearer.renewal.hopeless import Hopeless, place
+from everbearer.recent import Recent
 from everbearer.schemes.contract import Again, Answer, GiveBack, Renew
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Recovery:
         self._broker = broker
         self._replays = replays
         self._hopeless = Hopeless()
-        self._rejected: dict[tuple[str, str, str], None] = {}
+        self._rejected = Recent[tuple[str, str, str], None](_REJECTED_MEMORY)
 
     def rejected_for(self, client: str, token: str) -> frozenset[str]:
         """Return the profiles for which this token of this client was rejected."""
@@ -121,7 +122,8 @@ class Recovery:
         if _challenge_error(note) not in {None, "invalid_token"}:
             return
         client = note.flow.client_conn.peername[0]
-        self._remember(client, verdict.heal, note.view.authorization.fingerprint)
+        token = note.view.authorization.fingerprint
+        self._rejected[client, verdict.heal, token] = None
         why = cannot_replay(note) or _streamed(note)
         if why:
             note.remark = f"not replayed: {why}"
@@ -181,11 +183,6 @@ class Recovery:
             )
         )
         return response
-
-    def _remember(self, client: str, profile: str, token: str) -> None:
-        self._rejected[(client, profile, token)] = None
-        if len(self._rejected) > _REJECTED_MEMORY:
-            del self._rejected[next(iter(self._rejected))]
 
 
 def _own_was_rejected(note: Note) -> bool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import platformdirs
 from mitmproxy import ctx, exceptions
 
 from everbearer.broker import Broker
@@ -23,9 +22,7 @@ from everbearer.policy.hosts import is_loopback
 from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
 from everbearer.proxy.assemble import assemble
-from everbearer.renewal.trust import write_bundle
-from everbearer.settings.load import load
-from everbearer.settings.locate import locate
+from everbearer.proxy.authorities import authorities
 
 if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 
     from everbearer.events import Event
     from everbearer.proxy.assemble import Addons
-    from everbearer.settings.model import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +44,7 @@ class Everbearer:
     def __init__(self) -> None:
         self.addons: list[object] = []
         self._broker: Broker | None = None
-        self._bundle: Path | None = None
+        self._authorities = ExitStack()
         self._modes: list[str] = []
         self._started = False
         self._failed = False
@@ -87,14 +83,13 @@ class Everbearer:
 
     def done(self) -> None:
         """Remove what was written for the time of running."""
-        if self._bundle is not None:
-            self._bundle.unlink(missing_ok=True)
+        self._authorities.close()
 
     def _start(self) -> None:
         Everbearer._instances += 1
         try:
-            settings, broker = self._open()
-            self._set_options(settings, broker)
+            broker = self._open()
+            self._set_options(broker)
         except (EverbearerError, exceptions.OptionsError) as error:
             # Not raised: mitmproxy would show a traceback. It exits with 1 when
             # anything was logged as an error while it starts.
@@ -105,11 +100,11 @@ class Everbearer:
             return
         self._broker = broker
         broker.subscribe(_tell)
-        for warning in settings.warnings:
+        for warning in broker.settings.warnings:
             logger.warning("everbearer: %s", warning)
         self._install(assemble(broker, _control_ports(), keep_bodies=True))
 
-    def _open(self) -> tuple[Settings, Broker]:
+    def _open(self) -> Broker:
         if Everbearer._instances > 1:
             # mitmproxy loads a changed script anew, and not what it imports.
             raise exceptions.OptionsError(
@@ -119,16 +114,11 @@ class Everbearer:
         if missing:
             raise exceptions.OptionsError(f"mitmproxy lacks {', '.join(missing)}")
         given = getattr(ctx.options, _OPTION)
-        path = locate(
-            Path(given) if given else None,
-            os.environ,
-            Path(platformdirs.user_config_dir()),
-        )
-        settings = load(path, os.environ)
-        return settings, Broker(settings, lambda: load(path, os.environ))
+        return Broker.from_file(Path(given) if given else None, os.environ)
 
-    def _set_options(self, settings: Settings, broker: Broker) -> None:
-        options, wanted = ctx.options, our_options.wanted(settings)
+    def _set_options(self, broker: Broker) -> None:
+        options, settings = ctx.options, broker.settings
+        wanted = our_options.wanted(settings)
         # Whoever names no listener gets those of the configuration; mitmproxy's
         # own default is every interface of the machine.
         if options.mode == ["regular"] and not options.listen_host:
@@ -138,12 +128,8 @@ class Everbearer:
                 else [f"regular@127.0.0.1:{options.listen_port}"]
             )
             self._modes = wanted["mode"]
-        if settings.network.ca_file is not None:
-            handle, name = tempfile.mkstemp(prefix="everbearer-", suffix=".pem")
-            os.close(handle)
-            self._bundle = Path(name)
-            write_bundle(settings.network.ca_file, self._bundle)
-            wanted["ssl_verify_upstream_trusted_ca"] = name
+        trusted = authorities(settings.network.ca_file)
+        wanted |= self._authorities.enter_context(trusted)
         options.update(**wanted)
         internals.set_idle_timeout(options, our_options.IDLE_TIMEOUT)
         found = our_options.problems(options, broker.rules)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from mitmproxy.net import server_spec
 
+from everbearer.errors import stopping
 from everbearer.events import Exchanged
 from everbearer.policy.head import PROFILE_FIELD
 from everbearer.policy.paths import masked
@@ -32,7 +33,6 @@ from everbearer.proxy.refusal import (
 )
 from everbearer.proxy.spool import Budget
 from everbearer.proxy.streaming import hold_answer, stream_answer, stream_request
-from everbearer.renewal.flight import stopping
 from everbearer.report import report
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.existing import classify

@@ -85,9 +85,6 @@ class TokenEndpoint:
             ),
         )
 
-    async def close(self) -> None:
-        """Do nothing: nothing is kept open."""
-
     async def _exchange(self, url: httpx.URL, form: Form) -> TokenAnswer | GrantError:
         request, proxy = self._request(url, form)
         try:

@@ -6,7 +6,7 @@ import asyncio
 import copy
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from everbearer.errors import TokenEndpointUnavailable
+from everbearer.errors import TokenEndpointUnavailable, stopping
 from everbearer.renewal.trouble import Outcome, Success
 
 if TYPE_CHECKING:
@@ -109,8 +109,3 @@ def token_or_raise(outcome: Outcome) -> AccessToken:
     if isinstance(outcome, Success):
         return outcome.token
     raise copy.copy(outcome.error)
-
-
-def stopping() -> TokenEndpointUnavailable:
-    """Return what those get who ask when it is too late."""
-    return TokenEndpointUnavailable("everbearer is stopping", retry_after=1.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.oauth.freshness import expired_at, stale_at
 from everbearer.oauth.tokens import AccessToken
+from everbearer.recent import Recent
 
 if TYPE_CHECKING:
     from everbearer.stores.contract import Record
@@ -29,7 +30,7 @@ class Held:
         self.token: AccessToken | None = None
         self.stale_at = math.inf
         self.expired_at = -math.inf
-        self._dead: dict[str, None] = {}
+        self._dead = Recent[str, None](_GRAVES)
 
     @property
     def fingerprint(self) -> str:
@@ -68,8 +69,6 @@ class Held:
     def bury(self, fingerprint: str) -> None:
         """Note that the server refuses the token: it is never served again."""
         self._dead[fingerprint] = None
-        if len(self._dead) > _GRAVES:
-            del self._dead[next(iter(self._dead))]
         if fingerprint == self.fingerprint:
             self.token = None
             self.expired_at = -math.inf

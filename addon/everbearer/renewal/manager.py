@@ -13,17 +13,21 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from everbearer.errors import StoreError, TokenEndpointUnavailable
+from everbearer.errors import (
+    EverbearerError,
+    StoreError,
+    TokenEndpointUnavailable,
+    stopping,
+)
 from everbearer.renewal.developer import DeveloperToken
 from everbearer.renewal.flight import (
     PATIENCE,
     Flight,
-    stopping,
     token_or_raise,
 )
 from everbearer.renewal.held import Held
 from everbearer.renewal.renewal import Renewal
-from everbearer.renewal.status import ProfileStatus, status_of
+from everbearer.renewal.status import status_of
 from everbearer.renewal.trouble import Success
 
 if TYPE_CHECKING:
@@ -34,14 +38,13 @@ if TYPE_CHECKING:
     from everbearer.renewal.clock import Clock
     from everbearer.renewal.exchange import Send
     from everbearer.renewal.flight import Source
-    from everbearer.renewal.tasks import Tasks
+    from everbearer.renewal.status import ProfileStatus
     from everbearer.renewal.trouble import Outcome
     from everbearer.settings.model import Profile
     from everbearer.stores.contract import Store
+    from everbearer.tasks import Tasks
 
 logger = logging.getLogger(__name__)
-
-__all__ = ["ProfileStatus", "TokenManager"]
 
 WATCH: Final = 0.5
 """Seconds between two looks at the store's generation while a profile is in use."""
@@ -131,6 +134,18 @@ class TokenManager:
         """
         self._held.bury(failed)
         return self.ready(self._clock.now()) or await self._obtain("rejected")
+
+    def recover_later(self, failed: str) -> None:
+        """Recover in the background, for a request that cannot wait for it."""
+        name = f"recover {self.profile.name}"
+        self._tasks.spawn(self._recover_quietly(failed), name=name)
+
+    async def _recover_quietly(self, failed: str) -> None:
+        try:
+            await self.recover(failed)
+        except EverbearerError as error:
+            # The renewal itself published its failure with all that is known.
+            logger.debug("background recovery failed: %s", error)
 
     async def renew(self, cause: str = "asked") -> AccessToken:
         """

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import platformdirs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,7 +14,9 @@ VARIABLE: Final = "EVERBEARER_CONFIG"
 
 
 def locate(
-    option: Path | None, environ: Mapping[str, str], user_config_dir: Path
+    option: Path | None,
+    environ: Mapping[str, str],
+    user_config_dir: Path | None = None,
 ) -> Path:
     """
     Return `--config`, else `$EVERBEARER_CONFIG`, else the user's own file.
@@ -26,7 +30,8 @@ def locate(
         return _absolute(option)
     if named := environ.get(VARIABLE):
         return _absolute(Path(named))
-    return user_config_dir / "everbearer" / "config.toml"
+    folder = user_config_dir or platformdirs.user_config_path()
+    return folder / "everbearer" / "config.toml"
 
 
 def _absolute(path: Path) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from everbearer.recent import Recent
+
 _SECONDS: Final = 300.0
 _LIMIT: Final = 1024
 _SEGMENTS: Final = 6
@@ -35,14 +37,13 @@ class Hopeless:
     use: of another nothing is known.
     """
 
-    _until: dict[Place, tuple[float, str]] = field(default_factory=dict)
+    _until: Recent[Place, tuple[float, str]] = field(
+        default_factory=lambda: Recent(_LIMIT)
+    )
 
     def note_hopeless(self, where: Place, token: str, now: float) -> None:
         """Remember a second 401, one with the renewed *token* (its fingerprint)."""
-        self._until.pop(where, None)
         self._until[where] = (now + _SECONDS, token)
-        if len(self._until) > _LIMIT:
-            del self._until[next(iter(self._until))]
 
     def hopeless(self, where: Place, token: str, now: float) -> bool:
         """Tell whether a 401 for *token* there is given back without a renewal."""

@@ -1,0 +1,100 @@
+"""The token managers of one configuration, and what of them outlives a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from everbearer.errors import ConfigError, Problem
+from everbearer.renewal.endpoint import TokenEndpoint
+from everbearer.renewal.manager import TokenManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from everbearer.events import Publish
+    from everbearer.renewal.clock import Clock
+    from everbearer.renewal.status import ProfileStatus
+    from everbearer.settings.model import NetworkSettings, Profile, Settings
+    from everbearer.stores.contract import Store
+    from everbearer.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Managers:
+    """What keeps the tokens of a configuration's profiles, by their names."""
+
+    network: NetworkSettings
+    endpoint: TokenEndpoint
+    by_name: Mapping[str, TokenManager]
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        before: Managers | None,
+        *,
+        store: Store,
+        clock: Clock,
+        publish: Publish,
+        tasks: Tasks,
+    ) -> Managers:
+        """
+        Return the managers of *settings*.
+
+        Those in *before* whose profile and network are the same are taken over:
+        they hold tokens, and renewals under way. Raises ConfigError where
+        `ca_file` cannot be used.
+        """
+        network = settings.network
+        if before is not None and before.network == network:
+            endpoint, old = before.endpoint, before.by_name
+        else:
+            endpoint, old = TokenEndpoint(network, clock), {}
+
+        def make(profile: Profile) -> TokenManager:
+            return TokenManager(
+                profile,
+                store=store,
+                endpoint=endpoint,
+                clock=clock,
+                random=secrets.SystemRandom(),
+                publish=publish,
+                tasks=tasks,
+            )
+
+        by_name = {
+            name: old[name]
+            if name in old and old[name].profile == profile
+            else make(profile)
+            for name, profile in settings.profiles.items()
+        }
+        return cls(network, endpoint, by_name)
+
+    def __getitem__(self, profile: str) -> TokenManager:
+        """Return what keeps the token of *profile*; ConfigError when it is gone."""
+        try:
+            return self.by_name[profile]
+        except KeyError:
+            raise ConfigError(
+                Problem("", f"profile {profile} is no longer in the configuration")
+            ) from None
+
+    def __iter__(self) -> Iterator[TokenManager]:
+        return iter(self.by_name.values())
+
+    async def status(self) -> tuple[ProfileStatus, ...]:
+        """Return the state of every profile, without asking any server."""
+        return tuple([await manager.status() for manager in self])
+
+    async def retire(self, after: Managers) -> None:
+        """Let go of what *after* has not; who waits for it has it first."""
+        kept = set(map(id, after))
+        gone = [manager for manager in self if id(manager) not in kept]
+        await asyncio.gather(*(manager.retire() for manager in gone))
+
+    async def stop(self) -> None:
+        """End all background work; what is being redeemed is saved first."""
+        await asyncio.gather(*(manager.stop() for manager in self))
