@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import ReauthorizationRequired
 from everbearer.oauth.tokens import AccessToken
-from everbearer.renewal.trouble import Failure, Outcome
+from everbearer.renewal.trouble import Failure, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class DeveloperToken:
 
     async def renew(
         self, cause: str, *, forced: bool, stuck: Callable[[], None]
-    ) -> Outcome:
+    ) -> Result:
         """Say that it is over: nobody asks before the token was refused."""
         del cause, stuck
         what = "cannot be renewed" if forced else "has ended"

@@ -7,7 +7,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from everbearer.errors import TokenEndpointUnavailable, stopping
-from everbearer.renewal.trouble import Outcome, Success
+from everbearer.renewal.trouble import Result, Success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class Source(Protocol):
 
     async def renew(
         self, cause: str, *, forced: bool, stuck: Callable[[], None]
-    ) -> Outcome:
+    ) -> Result:
         """Make one attempt; *stuck* is called when it will take long."""
 
     async def look(self) -> bool:
@@ -51,23 +51,23 @@ class Flight:
         self._forced = forced
         self._last = False
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.task: asyncio.Task[Outcome]
+        self.task: asyncio.Task[Result]
 
-    async def fly(self) -> Outcome:
+    async def fly(self) -> Result:
         """Try until there is a token, an end, or no patience."""
         end = self._clock.now() + PATIENCE
         while True:
-            outcome = await self._source.renew(
+            result = await self._source.renew(
                 self._cause, forced=self._forced, stuck=self._notice
             )
-            if isinstance(outcome, Success) or self._last:
-                return outcome
-            if not isinstance(outcome.error, TokenEndpointUnavailable):
-                return outcome
-            if self._clock.now() + outcome.retry_after > end:
-                return outcome
+            if isinstance(result, Success) or self._last:
+                return result
+            if not isinstance(result.error, TokenEndpointUnavailable):
+                return result
+            if self._clock.now() + result.retry_after > end:
+                return result
             self._notice()
-            await self._clock.sleep(outcome.retry_after)
+            await self._clock.sleep(result.retry_after)
 
     async def notice(self, patience: float) -> None:
         """Wait until the first thing goes wrong, or the end; at most *patience*."""
@@ -86,7 +86,7 @@ class Flight:
         self.task.cancel()
         await self.landing(patience)
 
-    def outcome(self) -> Outcome | None:
+    def result(self) -> Result | None:
         """Return the end, None before it; raises what nobody expected."""
         if not self.task.done():
             return None
@@ -99,13 +99,13 @@ class Flight:
             self._trouble.set_result(None)
 
 
-def token_or_raise(outcome: Outcome) -> AccessToken:
+def token_or_raise(result: Result) -> AccessToken:
     """
     Return the token of a success, raise the error of a failure.
 
     A copy of it: one that a thousand waiters raise would collect the traceback
     of each.
     """
-    if isinstance(outcome, Success):
-        return outcome.token
-    raise copy.copy(outcome.error)
+    if isinstance(result, Success):
+        return result.token
+    raise copy.copy(result.error)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from everbearer.renewal.exchange import Send
     from everbearer.renewal.flight import Source
     from everbearer.renewal.status import ProfileStatus
-    from everbearer.renewal.trouble import Outcome
+    from everbearer.renewal.trouble import Result
     from everbearer.settings.model import Profile
     from everbearer.stores.contract import Store
     from everbearer.tasks import Tasks
@@ -156,9 +156,9 @@ class TokenManager:
         while self._flight is not None:
             await self._flight.landing(PATIENCE)
         flight = self._depart(cause, forced=True)
-        while (outcome := flight.outcome()) is None:
+        while (result := flight.result()) is None:
             await flight.landing(PATIENCE)
-        return token_or_raise(outcome)
+        return token_or_raise(result)
 
     async def status(self) -> ProfileStatus:
         """Return what is known without asking any server; raises StoreError."""
@@ -198,9 +198,9 @@ class TokenManager:
             await flight.landing(end - self._clock.now())
             if token := self._served():
                 return token
-            if (outcome := flight.outcome()) is not None:
+            if (result := flight.result()) is not None:
                 # After a success the token was refused while we woke up.
-                token_or_raise(outcome)
+                token_or_raise(result)
         raise TokenEndpointUnavailable(
             f"no token for profile {self.profile.name} within {PATIENCE:.0f} s",
             retry_after=_BUSY_RETRY,
@@ -230,16 +230,16 @@ class TokenManager:
         self._due = self._clock.now() + PATIENCE
         return flight
 
-    async def _fly(self, flight: Flight) -> Outcome:
-        outcome = await flight.fly()
+    async def _fly(self, flight: Flight) -> Result:
+        result = await flight.fly()
         now = self._clock.now()
-        if isinstance(outcome, Success) and self._held.adopt(outcome.token, now):
+        if isinstance(result, Success) and self._held.adopt(result.token, now):
             self._schedule()
-        if outcome.retry_after is not None:
-            self._due = now + outcome.retry_after
-        return outcome
+        if result.retry_after is not None:
+            self._due = now + result.retry_after
+        return result
 
-    def _landed(self, task: asyncio.Task[Outcome]) -> None:
+    def _landed(self, task: asyncio.Task[Result]) -> None:
         del task
         self._flight = None
 

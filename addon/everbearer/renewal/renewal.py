@@ -25,7 +25,7 @@ from everbearer.renewal.telling import Telling
 from everbearer.renewal.token_request import TokenRequests
 from everbearer.renewal.trouble import (
     Failure,
-    Outcome,
+    Result,
     Success,
     as_told,
     failure_of,
@@ -90,7 +90,7 @@ class Renewal:
 
     async def renew(
         self, cause: str, *, forced: bool, stuck: Callable[[], None]
-    ) -> Outcome:
+    ) -> Result:
         """
         Return a token other than the one held; the first look takes no lock.
 
@@ -126,7 +126,7 @@ class Renewal:
 
     # -- what the store says ------------------------------------------------
 
-    def _settled(self, record: Record | None, known: str) -> Outcome | None:
+    def _settled(self, record: Record | None, known: str) -> Result | None:
         """Return what needs no token request: a newer token, or a known trouble."""
         now, wall = self._clock.now(), self._clock.wall()
         token = token_of(record, now, wall)
@@ -144,7 +144,7 @@ class Renewal:
 
     async def _redeem(
         self, record: Record, cause: str, stuck: Callable[[], None]
-    ) -> Outcome:
+    ) -> Result:
         refresh_token = record.refresh_token or self._grant.seed
         attempt = _Attempt(cause, record.intent, self._clock.now(), stuck)
         self.redeeming = True
@@ -172,7 +172,7 @@ class Renewal:
 
     async def _fail(
         self, record: Record, error: GrantError, attempt: _Attempt
-    ) -> Outcome:
+    ) -> Result:
         if isinstance(error, ReauthorizationRequired) and attempt.repeats(record):
             error = ReauthorizationRequired(
                 f"{error.message}; the answer to an earlier redeem was lost"
@@ -198,7 +198,7 @@ class Renewal:
 
     # -- keeping what came --------------------------------------------------
 
-    async def _keep(self, record: Record, issued: Issued, attempt: _Attempt) -> Outcome:
+    async def _keep(self, record: Record, issued: Issued, attempt: _Attempt) -> Result:
         now, wall = self._clock.now(), self._clock.wall()
         old = token_of(record, now, wall)
         if flaw := self._flaw(issued.token, old, now):
@@ -235,7 +235,7 @@ class Renewal:
         flaw: TokenResponseMalformed,
         old: AccessToken | None,
         attempt: _Attempt,
-    ) -> Outcome:
+    ) -> Result:
         """Keep the refresh token alone: the one before it may be gone."""
         wall = self._clock.wall()
         trouble = trouble_of(flaw, record.trouble, self._grant, wall, self._random)
@@ -258,7 +258,7 @@ class Renewal:
         until = max(old.expires_at, patience) if old else patience
         return await self._saving.persist(basis, new, until=until, stuck=attempt.stuck)
 
-    def _overtaken(self, stored: Record, attempt: _Attempt) -> Outcome:
+    def _overtaken(self, stored: Record, attempt: _Attempt) -> Result:
         """Return what another made of the grant although its lock was ours."""
         now = self._clock.now()
         token = token_of(stored, now, self._clock.wall())
@@ -268,11 +268,11 @@ class Renewal:
         self._telling.failed(error, attempt.cause, STORE_RETRY)
         return Failure(error, STORE_RETRY)
 
-    def _shared(self, outcome: Outcome, cause: str, begun: float) -> Outcome:
+    def _shared(self, result: Result, cause: str, begun: float) -> Result:
         # What lay in the store when we started is no renewal.
-        if isinstance(outcome, Success) and cause != "first":
-            self._telling.renewed(outcome.token, cause, begun, shared=True)
-        return outcome
+        if isinstance(result, Success) and cause != "first":
+            self._telling.renewed(result.token, cause, begun, shared=True)
+        return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Failure:
     retry_after: float
 
 
-type Outcome = Success | Failure
+type Result = Success | Failure
 
 
 def trouble_of(
