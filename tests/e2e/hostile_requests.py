@@ -237,6 +237,34 @@ _NAMES = (
         token=True,
         leaks=False,
     ),
+    # OpenSSL checks no certificate against such a name: nobody may wait for it.
+    *(
+        tunnel(
+            f"SNI {sni}",
+            "api.box.com:443",
+            sni=sni,
+            answer="400 invalid_host",
+            leaks=False,  # the server's certificate is checked against CONNECT's name
+        )
+        for sni in ("-x.api.box.com", "api-.box.com", "x-.api.box.com.")
+    ),
+    *(
+        tunnel(
+            f"a hyphen at the end of a label, {what}",
+            "upload--.app.box.com:443",
+            request("/api/2.0/files/content", "upload--.app.box.com"),
+            sni=sni,
+            answer="400 invalid_host",
+            leaks=False,  # no server has a certificate for it
+        )
+        for what, sni in (("SNI too", "upload--.app.box.com"), ("no SNI", ""))
+    ),
+    absolute(
+        "a hyphen at the end of a label, absolute",
+        request("https://upload--.app.box.com/api/2.0/x", "upload--.app.box.com"),
+        answer="400 invalid_host",
+        leaks=False,  # same
+    ),
     tunnel("trailing dot, other port", "API.BOX.COM.:8443", answer="421 wrong_port"),
     tunnel(
         "two trailing dots", "api.box.com..:443", answer="400 mitmproxy", leaks=False

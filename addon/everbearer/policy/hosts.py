@@ -26,7 +26,10 @@ _LABELS_AFTER_STAR: Final = 2
 _EXAMPLE: Final = "api.box.com"
 
 # Letters, digits, hyphen (RFC 1123 §2.1), and the underscore that DNS has in use.
-_NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
+# A hyphen at the end of a label is legal nowhere, and OpenSSL checks no certificate
+# against such a name.
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME: Final = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
 _AUTHORITY: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([1-9][0-9]{0,4}))?")
 _BETWEEN_NAMES: Final = re.compile(r"[\x00-,/:-@\[-^`{-\x7f]+")
 # What inet_aton takes for a number, and with it the whole name for an address.
@@ -50,7 +53,8 @@ def normalise_host(raw: str) -> str:
     Lower case, without the trailing dot that makes a name absolute; IPv6
     without brackets. Raises NonAsciiHost, or ValueError for whatever is not a
     bare host: ports, user information, escapes, white space, two trailing dots,
-    odd spellings of addresses (`127.1`, `0x7f.1`, `2130706433`).
+    labels that begin or end with a hyphen, odd spellings of addresses (`127.1`,
+    `0x7f.1`, `2130706433`).
     """
     if not raw.isascii():
         raise NonAsciiHost(raw)

@@ -8,7 +8,7 @@ connection: mitmproxy would go on with the failure, we refuse what comes by it.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mitmproxy.connection import Server
 from mitmproxy.exceptions import AddonHalt
@@ -167,15 +167,18 @@ class EverbearerConnections:
         """
         Name the server as TLS and certificates do, without a dot at its end.
 
-        RFC 6066 §3. mitmproxy takes the client's spelling, which OpenSSL does not:
-        the client would wait for ever.
+        RFC 6066 §3. mitmproxy takes the client's spelling. One that OpenSSL does
+        not take (a dot, a label that ends with a hyphen) would end its hook half
+        way, and the client would wait for ever: the server is then checked
+        against the name dialled, else against one that no certificate has.
         """
         try:
             server, client = data.conn, data.context.client
             assert isinstance(server, Server)
             assert server.address is not None
-            name = server.sni or client.sni or server.address[0]
-            server.sni = name.removesuffix(".")
+            dialled = server.address[0]
+            names = (server.sni or client.sni or dialled, dialled, _NOBODY)
+            server.sni = next(filter(_is_name, names)).removesuffix(".")
         except BaseException as error:
             report("a server could not be named", error)
             self._poison.add(data.context.client, "naming the server")
@@ -199,12 +202,25 @@ class EverbearerConnections:
         return None if dial is None else (dial.host, dial.port)
 
 
+_NOBODY: Final = "invalid"
+"""RFC 6761 §6.4: nobody has this name."""
+
 _UNMATCHED = Refusal(
     403,
     "unmatched_refused",
     "no rule names this host",
     'add a rule, or set proxy.unmatched_hosts = "tunnel"',
 )
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a certificate can be checked against *text*."""
+    try:
+        # As mitmproxy does: it decodes the names that clients ask for.
+        normalise_host(text.encode("idna").decode("ascii"))
+    except ValueError:
+        return False
+    return True
 
 
 def _in_tunnel(nextlayer: NextLayer) -> bool:
