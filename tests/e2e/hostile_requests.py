@@ -457,6 +457,15 @@ _FRAMING = (
 
 _BROWSERS = (
     tunnel(
+        "a refused HEAD before another request",
+        "api.box.com:443",
+        request(ME, API, "Origin: https://evil.test", method="HEAD"),
+        request(),
+        answer="200 box",
+        token=True,
+        leaks=False,  # its body would be taken for the next answer
+    ),
+    tunnel(
         "Origin",
         "api.box.com:443",
         request(ME, API, "Origin: https://evil.test"),

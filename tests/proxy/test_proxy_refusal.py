@@ -166,6 +166,15 @@ def test_with_a_long_body_the_connection_is_closed(flow, caplog):
     kill(flow)  # harmless
 
 
+@pytest.mark.parametrize("method", ["HEAD", "head"])
+def test_the_answer_to_a_head_has_no_body(method: str):
+    """RFC 9110 §9.3.2: its fields are those of a GET, its body is not sent."""
+    flow = asked(method)
+    refuse(flow, SMALL, ())
+    assert flow.response.raw_content == b""
+    assert flow.response.headers == render(SMALL, ()).headers
+
+
 def test_a_report_has_no_text_of_the_error(caplog):
     """What failed, of which kind and where; never what the error says."""
     with pytest.raises(ValueError, match=CANARY) as caught:

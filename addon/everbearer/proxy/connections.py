@@ -21,7 +21,7 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 
 from everbearer.policy.hosts import is_loopback, normalise_host
 from everbearer.proxy import internals
-from everbearer.proxy.refusal import Refusal, render
+from everbearer.proxy.refusal import Refusal, answer
 from everbearer.report import report
 from everbearer.settings.model import Unmatched
 
@@ -76,7 +76,7 @@ class EverbearerConnections:
             if self._broker.settings.proxy.unmatched_hosts is not Unmatched.REFUSE:
                 return
             if not self._broker.rules.covers_raw(flow.request.host):
-                flow.response = render(_UNMATCHED, self._broker.problems)
+                answer(flow, _UNMATCHED, self._broker.problems)
         except BaseException as error:
             report("a CONNECT could not be judged and was refused", error)
             self._poison.add(flow.client_conn, "judging a CONNECT")

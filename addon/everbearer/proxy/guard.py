@@ -16,7 +16,7 @@ from everbearer.policy.verdict import Inject
 from everbearer.proxy import internals
 from everbearer.proxy.notes import Target
 from everbearer.proxy.redact import redact
-from everbearer.proxy.refusal import Refusal, kill, refuse, render
+from everbearer.proxy.refusal import Refusal, answer, kill, refuse
 from everbearer.report import report
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class EverbearerGuard:
             if flow.request.stream or flow.request.raw_content is None:
                 refuse(flow, refusal, problems)
             else:
-                flow.response = render(refusal, problems)
+                answer(flow, refusal, problems)
         except BaseException as error:
             report("a refusal failed: the connection is closed", error)
             kill(flow)

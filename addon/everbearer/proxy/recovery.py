@@ -10,7 +10,7 @@ from everbearer.events import Replayed
 from everbearer.oauth.challenge import bearer_error
 from everbearer.policy.verdict import Pass
 from everbearer.proxy.hopeless import Hopeless, place
-from everbearer.proxy.refusal import Refusal, from_error, render
+from everbearer.proxy.refusal import Refusal, answer, from_error
 from everbearer.proxy.replay import cannot_replay
 from everbearer.proxy.replay_connection import AnswerTooLarge, ReplayFailed
 from everbearer.recent import Recent
@@ -140,7 +140,7 @@ class Recovery:
             return await self._broker.recover(failed.profile, failed.token.fingerprint)
         except EverbearerError as error:
             note.refusal = from_error(error, failed.profile)
-            note.flow.response = render(note.refusal, self._broker.problems)
+            answer(note.flow, note.refusal, self._broker.problems)
             return None
 
     async def _replay(
@@ -164,7 +164,7 @@ class Recovery:
                 "send the request again",
                 credential.profile,
             )
-            note.flow.response = render(note.refusal, self._broker.problems)
+            answer(note.flow, note.refusal, self._broker.problems)
             return None
         note.flow.response = response.copy()
         note.flow.response.stream = False

@@ -116,6 +116,18 @@ def _proxy_error(refusal: Refusal) -> str:
     return _PROXY_ERRORS.get(refusal.status, "http_request_denied")
 
 
+def answer(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> None:
+    """
+    Put the refusal in the place of the server's answer.
+
+    RFC 9110 §9.3.2: to a HEAD without the body, which the client would read as
+    the beginning of its next answer.
+    """
+    flow.response = render(refusal, problems)
+    if flow.request.method.upper() == "HEAD":
+        flow.response.data.content = b""
+
+
 def refuse(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> None:
     """
     Keep the request from leaving.
@@ -126,7 +138,7 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> No
     """
     if is_small(body_length(flow)):
         flow.request.stream = False
-        flow.response = render(refusal, problems)
+        answer(flow, refusal, problems)
         return
     logger.warning(
         "closed the connection of %s %s: %s (%s; an answer would have to wait "
