@@ -115,9 +115,20 @@ async def test_connect_to_goes_directly(tmp_path) -> None:
         assert (await ask(settings)).answer.status == 200
 
 
-async def test_redirects_are_not_followed(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://api.box.com/elsewhere",
+        "https:elsewhere",
+        "mailto:somebody",
+        "//\u00e4",
+        "https://[::",
+        "https://" + "a" * 70_000,
+    ],
+)
+async def test_redirects_are_not_followed(tmp_path, location) -> None:
     """The answer is what the endpoint itself said, and the form goes nowhere else."""
-    answer = http("302 Found", b"", "Location: https://api.box.com/elsewhere")
+    answer = http("302 Found", b"", f"Location: {location}")
     async with serving(tmp_path, answer=answer) as server:
         exchange = await ask(network(tmp_path, server.port))
     assert exchange.answer.status == 302

@@ -90,15 +90,13 @@ class TokenEndpoint:
         try:
             async with (
                 asyncio.timeout(self._timeout),
-                httpx.AsyncClient(
-                    trust_env=False,
-                    verify=self._context,
-                    proxy=proxy,
-                    http2=False,
-                    follow_redirects=False,
-                ) as client,
+                # No client: it would build the request to which a redirect leads,
+                # and fail on a Location that is no URL, though it follows none.
+                httpx.AsyncHTTPTransport(
+                    trust_env=False, verify=self._context, proxy=proxy
+                ) as transport,
             ):
-                response = await client.send(request, stream=True)
+                response = await transport.handle_async_request(request)
                 try:
                     return await _read(response)
                 finally:
@@ -122,8 +120,7 @@ class TokenEndpoint:
             # the address, so what connect_to leads elsewhere goes directly.
             extensions["sni_hostname"] = url.host
             proxy = None
-        # Made by hand, so that the client adds none of its own fields: an
-        # Accept-Encoding would invite a small answer that is huge unpacked.
+        # No Accept-Encoding: it would invite a small answer that is huge unpacked.
         request = httpx.Request(
             "POST",
             target,
