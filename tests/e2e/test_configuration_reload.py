@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness import Answer, Place, Proxy, Sandbox
+from tunnel import Tunnel
 
 ME = "https://api.box.com/2.0/users/me"
 TOKEN = "/oauth2/token"
@@ -490,6 +491,32 @@ def test_what_needs_a_restart_is_said(
     assert proxy.curl("-X", "DELETE", f"{ME}/x").status == 401
     assert proxy.curl(ME).status == 200
     assert not (sandbox.state / "others.db").exists()
+
+
+def test_no_token_goes_where_connect_to_led_before(place: Place, config: Path):
+    """A kept connection gets no token that was obtained where the file leads now."""
+    elsewhere = Sandbox(place, state="elsewhere")
+    here = config.parent
+    both = (here / "ca.pem").read_text() + (elsewhere.state / "ca.pem").read_text()
+    private(here / "both.pem", both)
+    text = config.read_text().replace('"ca.pem"', '"both.pem"')
+    other = (elsewhere.state / "client_credentials.toml").read_text()
+    private(config, text)
+    proxy = Proxy(place, config)
+    with Tunnel(proxy) as tunnel:
+        assert tunnel.ask("GET", "/2.0/users/me").status == 200
+
+        profile, _, network = other.partition("[network]")
+        secret = elsewhere.state / "ccg_client_secret.txt"
+        profile = profile.replace("ccg_client_secret.txt", str(secret))
+        network = network.replace('"ca.pem"', '"both.pem"')
+        spoil(proxy, config, f"{profile}[network]{network}")
+
+        assert tunnel.ask("GET", "/2.0/users/me").status == 200
+    (problem,) = refused(proxy)["configuration_problems"]
+    assert "network.connect_to" in problem
+    assert "restart" in problem
+    assert elsewhere.requests() == []
 
 
 def test_many_changes_lose_no_request(place: Place, sandbox: Sandbox, config: Path):

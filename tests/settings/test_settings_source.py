@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from everbearer.errors import ConfigError, Problem
-from everbearer.settings.model import Address, Listener, Settings, StoreSettings
+from everbearer.settings.model import (
+    Address,
+    ConnectTo,
+    Listener,
+    NetworkSettings,
+    Settings,
+    StoreSettings,
+)
 from everbearer.settings.source import Source
 
 
@@ -50,6 +57,21 @@ async def test_a_failure_that_nobody_expected_is_a_problem(tmp_path: Path):
 
     assert "PermissionError" in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+async def test_what_leads_elsewhere_waits_for_a_restart(tmp_path: Path):
+    """Nothing is taken over of a configuration with another connect_to."""
+    first = settings(tmp_path / "c.toml")
+    there = ConnectTo("api.box.com", 443, Address("127.0.0.1", 9443))
+    other = replace(first, network=NetworkSettings(connect_to=(there,)))
+    loaded = [other, first]
+    source = Source(first, lambda: loaded.pop(0))
+
+    with pytest.raises(ConfigError, match="restart") as raised:
+        await source.read()
+
+    assert raised.value.problems[0].path == "network.connect_to"
+    assert await source.read() == first
 
 
 async def test_a_change_is_seen_once(tmp_path: Path):

@@ -42,10 +42,12 @@ class Source:
         Read it in a thread.
 
         Raises ConfigError, for a failure that nobody expected as well: whatever
-        it is, the configuration in force stays.
+        it is, the configuration in force stays. It stays whole where `connect_to`
+        leads elsewhere than when the process began: connections that are kept
+        lead to the old place, and what is obtained at the new is not for it.
         """
         try:
-            return await _in_thread(self._load)
+            settings = await _in_thread(self._load)
         except ConfigError:
             raise
         except Exception as error:
@@ -53,6 +55,15 @@ class Source:
             raise ConfigError(
                 Problem("", f"reading the configuration failed ({kind})", "try again")
             ) from error
+        if settings.network.connect_to != self._at_start.network.connect_to:
+            raise ConfigError(
+                Problem(
+                    "network.connect_to",
+                    "leads elsewhere than when the proxy was started",
+                    "restart the proxy",
+                )
+            )
+        return settings
 
     def accept(self, settings: Settings) -> tuple[str, ...]:
         """Note what is in force now; return the keys that still take a restart."""
