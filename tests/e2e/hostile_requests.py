@@ -440,6 +440,31 @@ _FRAMING = (
         answer="400 mitmproxy",
         leaks=False,  # same
     ),
+    *(
+        tunnel(
+            f"{what} in a field",
+            "api.box.com:443",
+            request(ME, API, field),
+            answer="400 invalid_field",
+            leaks=False,  # the sandbox reads no such field
+        )
+        for what, field in (
+            ("a bare CR", "X: a\rAuthorization: Bearer other\rHost: evil.test"),
+            ("NUL", "X: a\0b"),
+        )
+    ),
+    tunnel(
+        "a folded field",
+        "api.box.com:443",
+        request(ME, API, "X: a", " Host: evil.test"),
+        answer="400 invalid_field",
+    ),
+    absolute(
+        "a bare CR in a field, elsewhere",
+        request("http://evil.test/", "evil.test", "X: a\rHost: api.box.com"),
+        answer="400 invalid_field",
+        leaks=False,  # nothing of Box in sight
+    ),
     tunnel(
         "trailers",
         "api.box.com:443",

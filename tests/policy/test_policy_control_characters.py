@@ -1,7 +1,8 @@
-"""Bytes that would end a line are no part of a request line."""
+"""Bytes that would end a line are no part of a request line, nor of a field."""
 
 from __future__ import annotations
 
+import pytest
 from boxlike import RULES
 
 from everbearer.policy.decide import decide
@@ -9,7 +10,11 @@ from everbearer.policy.verdict import Refuse
 from everbearer.policy.view import RequestView
 
 
-def test_control_characters_are_refused_for_every_host():
+@pytest.mark.parametrize(
+    ("flag", "code"),
+    [("control_characters", "invalid_path"), ("broken_fields", "invalid_field")],
+)
+def test_control_characters_are_refused_for_every_host(flag: str, code: str):
     """HTTP/2 could carry them, and HTTP/1 would read the next request in them."""
     for host in ("api.box.com", "evil.test"):
         view = RequestView(
@@ -20,10 +25,10 @@ def test_control_characters_are_refused_for_every_host():
             method="GET",
             path="/2.0/users/me",
             authorities=(host,),
-            control_characters=True,
+            **{flag: True},
         )
 
         verdict = decide(view, RULES)
 
         assert isinstance(verdict, Refuse)
-        assert verdict.code == "invalid_path"
+        assert verdict.code == code

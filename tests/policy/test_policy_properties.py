@@ -58,6 +58,7 @@ CHANGES = {
     "cors_preflight": st.booleans(),
     "body_length": st.sampled_from([0, 5, None]),
     "control_characters": st.booleans(),
+    "broken_fields": st.booleans(),
     "trailers": st.booleans(),
     "authorization": AUTHORIZATIONS,
     "query_token": st.booleans(),
@@ -175,6 +176,7 @@ def _sure_of_path(path):
 
 def _sure_of_client(view):
     assert not view.control_characters
+    assert not view.broken_fields
     assert not view.cors_preflight
     if not view.origins:
         assert set(view.sec_fetch_site) <= {"none"}

@@ -169,6 +169,15 @@ def test_fields_are_seen_with_all_their_values(context):
     assert view.trailers
 
 
+@pytest.mark.parametrize("value", [b"a\rb", b"a\r\n b", b"a\nb", b"a\0b"])
+def test_a_line_break_in_a_field_is_seen(value, context):
+    """Whatever its name: servers do not agree where such a field ends."""
+    flow = asked(x_other="a\tb \u00e4")
+    assert not view_of(flow).broken_fields
+    flow.request.headers.fields += ((b"x", value),)
+    assert view_of(flow).broken_fields
+
+
 @pytest.mark.parametrize(
     ("method", "fields", "preflight"),
     [

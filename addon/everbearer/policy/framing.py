@@ -25,6 +25,15 @@ def refusal(view: RequestView) -> Refuse | None:
             "the method, path or authority holds spaces or control characters",
             "send them percent-encoded",
         )
+    if view.broken_fields:
+        # RFC 9110 §5.5, RFC 9112 §5.2. To some servers a bare CR ends a line: what
+        # follows is a second Authorization, or Host, to them.
+        return Refuse(
+            400,
+            "invalid_field",
+            "a field of the request holds a line break or NUL",
+            "send each field on one line",
+        )
     if view.trailers and not whole_way_http2:
         return Refuse(
             501,

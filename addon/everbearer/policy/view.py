@@ -88,6 +88,7 @@ class RequestView:
     body_length: int | None = 0
     trailers: bool = False
     control_characters: bool = False  # in the method, the target or the authority
+    broken_fields: bool = False  # a line break or NUL in a field
     authorization: Authorization = field(default_factory=Authorization)
     query_token: bool = False
     as_user: tuple[str, ...] = ()  # values of As-User

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from mitmproxy import ctx
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mitmproxy.http import Headers, HTTPFlow
 
     from everbearer.policy.view import Authorization
+
+_BREAK: Final = re.compile(rb"[\x00\r\n]")
 
 # An HTTP/2 request says nowhere in its head whether a body follows. These
 # methods are taken to have none; `body.Stream` cuts the client off if one comes.
@@ -90,6 +93,7 @@ def look(
         server_http2=server.connected and server.alpn == b"h2",
         listener=listener,
         body_length=body_length(flow),
+        broken_fields=fields.broken,
         authorization=authorization,
     )
 
@@ -104,6 +108,13 @@ class _Fields:
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
         self._there = {name.lower() for name, _ in headers.fields}
+
+    @property
+    def broken(self) -> bool:
+        """Tell whether any name or value holds a line break or NUL."""
+        return any(
+            _BREAK.search(part) for field in self._headers.fields for part in field
+        )
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return all values of the field, whose name is in lower case."""
