@@ -98,5 +98,18 @@ class Fault:
     def http_connect(self, flow):
         self._by_file("http_connect")
 
+    def tls_start_server(self, data):
+        self._by_file("tls_start_server")
+
+    def server_connect_error(self, data):
+        self._by_file("server_connect_error")
+
+    def response(self, flow):
+        if not flow.is_replay:
+            self._by_file("response")
+
+    def error(self, flow):
+        self._by_file("error")
+
 
 addons = [Fault()]

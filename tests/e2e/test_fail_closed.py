@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from canary import Canaries
 from harness import Place, Proxy, Sandbox
 
 SCRIPT = Path(__file__).with_name("fault_script.py")
@@ -84,6 +85,7 @@ def test_failing_call_in_a_request_hook_keeps_the_request_in(
         "next_layer",
         "server_connect",
         "server_connected",
+        "tls_start_server",
     ],
 )
 def test_failing_call_in_a_connection_hook_keeps_its_requests_in(
@@ -114,3 +116,68 @@ def test_failing_call_in_a_connection_hook_keeps_its_requests_in(
         assert not sandbox.requests(path="/2.0/users/me"), told
         assert status == 0 or fields["content-type"] == "application/problem+json", told
     assert tried > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_failing_call_after_a_failed_connection_lets_nothing_out(
+    place: Place, sandbox: Sandbox, free_port: int, kind: str
+):
+    """Where the server is not there, a failing hook keeps nobody waiting."""
+    fault = place.root / "fault"
+    fault.write_text("")
+    config = sandbox.config("nobody", source="client_credentials")
+    text = config.read_text()
+    nobody = text.replace(f"127.0.0.1:{sandbox.port}", f"127.0.0.1:{free_port}")
+    config.write_text(nobody)
+    proxy = Proxy(
+        place, config, mitmproxy=("-s", str(SCRIPT)), EVERBEARER_FAULT=str(fault)
+    )
+
+    tried = 0
+    for number in range(1, MOST):
+        fault.write_text(f"server_connect_error {kind} {number}")
+        answer = proxy.curl("https://api.box.com/2.0/users/me")
+        told = fault.read_text()
+        assert answer.exit_code == 56, (told, answer)  # the CONNECT got no 200
+        if not told.startswith("fired"):
+            break
+        tried += 1
+    assert tried > 0
+    assert not sandbox.requests()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", [200, 401])
+def test_failing_call_in_the_response_hook_leaves_no_token(
+    place: Place, sandbox: Sandbox, kind: str, status: int
+):
+    """Each call after an answer may fail: it arrives, and is saved without token."""
+    fault, flows = place.root / "fault", place.root / "saved.flows"
+    fault.write_text("")
+    proxy = Proxy(
+        place,
+        sandbox.state / "client_credentials.toml",
+        mitmproxy=("-s", str(SCRIPT), "-w", str(flows)),
+        EVERBEARER_FAULT=str(fault),
+    )
+    assert ask(proxy)[0] == 200
+
+    tried = 0
+    for number in range(1, MOST):
+        if status != 200:
+            sandbox.revoke()
+        sandbox.forget()
+        fault.write_text(f"response {kind} {number}")
+        answered = ask(proxy)[0]
+        told = fault.read_text()
+        fault.write_text("")
+        seen = sandbox.requests(path="/2.0/users/me")
+        assert answered in ({200} if status == 200 else {200, 401, 500, 502}), told
+        assert all(entry["authorization_count"] == 1 for entry in seen), told
+        if not told.startswith("fired"):
+            break
+        tried += 1
+    proxy.process.stop()
+    assert tried > 0
+    assert b"/2.0/users/me" in flows.read_bytes()
+    assert not Canaries(sandbox).in_files([flows])

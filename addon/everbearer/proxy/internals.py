@@ -126,6 +126,11 @@ def after_resume(flow: HTTPFlow, check: Callable[[], None]) -> None:
     flow.__dict__["wait_for_resume"] = wait_for_resume
 
 
+def drop_backup(flow: Flow) -> None:
+    """Forget the state from before an edit."""
+    flow.__dict__["_backup"] = None
+
+
 def backup_of(flow: HTTPFlow) -> dict[str, Any] | None:
     """Return the saved state from before an edit; it is part of saved flows."""
     backup = getattr(flow, "_backup", None)

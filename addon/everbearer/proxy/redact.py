@@ -32,6 +32,13 @@ def redact(flow: HTTPFlow, scheme: Scheme) -> None:
         _redact_state(backup, scheme)
 
 
+def strip(flow: HTTPFlow) -> None:
+    """Take away whatever may hold a token; for where `redact` has failed."""
+    flow.request.headers.fields = ()
+    flow.request.data.path = b""
+    internals.drop_backup(flow)
+
+
 def redact_fields(fields: Headers, scheme: Scheme) -> None:
     """Overwrite every field that *scheme* owns."""
     for name in scheme.fields:

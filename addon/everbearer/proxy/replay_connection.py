@@ -111,6 +111,7 @@ class ReplayConnection(ConnectionHandler):
         self._ended = asyncio.Event()
         self._collected = bytearray()
         self._too_large = False
+        self._crashed = False
         self._over = False  # nobody waits any more; connections are being closed
         self._told = False  # every addon has seen the end of the flow
         self._timeout = asyncio.timeout(None)
@@ -141,6 +142,8 @@ class ReplayConnection(ConnectionHandler):
         finally:
             self._over = True
             await self._close()
+        if self._crashed:
+            raise ReplayFailed("what came back could not be read")
         if self._too_large:
             raise AnswerTooLarge
         if self._flow.error is not None or self._flow.response is None:
@@ -251,7 +254,15 @@ class ReplayConnection(ConnectionHandler):
         level: int = logging.INFO,
         exc_info: object = None,
     ) -> None:
-        """Keep mitmproxy's chatter about connections out of the way."""
+        """
+        Keep mitmproxy's chatter about connections out of the way.
+
+        It logs as an error that a layer has failed (HTTP/1 trailers do that), and
+        then nothing moves any more.
+        """
+        if level >= logging.ERROR:
+            self._crashed = True
+            self._ended.set()
         logger.log(
             level if level >= logging.WARNING else logging.DEBUG,
             "[replay] %s",

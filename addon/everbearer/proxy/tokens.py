@@ -23,7 +23,7 @@ from everbearer.proxy.apply import apply
 from everbearer.proxy.body import is_small
 from everbearer.proxy.look import listener_of, look
 from everbearer.proxy.notes import Note, Target
-from everbearer.proxy.redact import redact
+from everbearer.proxy.redact import redact, strip
 from everbearer.proxy.refusal import (
     Refusal,
     from_error,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _UNMATCHED: Final = "unmatched"
+_NOT_ENDED: Final = "a flow could not be ended in order: it loses its head"
 
 
 class EverbearerTokens:
@@ -168,10 +169,10 @@ class EverbearerTokens:
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """Let answers flow as they come; hold those that may be healed."""
-        note = self._notes.get(flow)
-        if note is None or note.is_replay or flow.response is None:
-            return
         try:
+            note = self._notes.get(flow)
+            if note is None or note.is_replay or flow.response is None:
+                return
             if flow.websocket is not None or note.refusal is not None:
                 return
             if self._recovery.wants(note):
@@ -183,35 +184,46 @@ class EverbearerTokens:
 
     async def response(self, flow: HTTPFlow) -> None:
         """Heal a 401; take the token out of the flow; tell what happened."""
-        note = self._notes.get(flow)
-        if note is None:
-            return
         try:
-            if not note.is_replay and note.refusal is None:
+            note = self._notes.get(flow)
+            if note is not None and not note.is_replay and note.refusal is None:
                 await self._recovery.recover(note)
         except BaseException as error:
             report("a 401 could not be healed: the client gets it as it is", error)
-        finally:
-            self._end(note)
+        try:
+            self._end(flow)
+        except BaseException as error:
+            # mitmproxy goes on and saves the flow, with all that is in it.
+            report(_NOT_ENDED, error)
+            strip(flow)
 
     def error(self, flow: HTTPFlow) -> None:
         """Take the token out of a flow that ended without an answer."""
-        note = self._notes.get(flow)
-        if note is not None:
-            self._end(note)
+        try:
+            self._end(flow)
+        except BaseException as error:
+            report(_NOT_ENDED, error)
+            strip(flow)
 
     def done(self) -> None:
         """Take the tokens out of the flows that are under way when the proxy stops."""
         self._notes.closed = True
         for note in list(self._notes.by_id.values()):
-            self._redact(note)
+            try:
+                self._redact(note)
+            except BaseException as error:
+                report(_NOT_ENDED, error)
+                strip(note.flow)
 
     # -- inside -------------------------------------------------------------
 
-    def _end(self, note: Note) -> None:
+    def _end(self, flow: HTTPFlow) -> None:
+        note = self._notes.get(flow)
+        if note is None:
+            return
         try:
-            if note.answer_copy is not None and note.flow.response is not None:
-                note.flow.response.data.content = note.answer_copy.whole()
+            if note.answer_copy is not None and flow.response is not None:
+                flow.response.data.content = note.answer_copy.whole()
             self._redact(note)
             if not note.is_replay:
                 self._publish(note)
