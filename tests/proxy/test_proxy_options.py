@@ -30,8 +30,8 @@ from everbearer.stores.memory import MemoryStore
 
 HARMLESS = """
     add_upstream_certs_to_client_chain anticache anticomp block_global block_list
-    block_private body_size_limit cert_passphrase certs ciphers_client ciphers_server
-    client_certs client_replay client_replay_concurrency command_history confdir
+    block_private body_size_limit cert_passphrase certs ciphers_client client_certs
+    client_replay client_replay_concurrency command_history confdir
     connect_addr content_view_lines_cutoff dns_name_servers dns_use_hosts_file
     dumper_default_contentview dumper_filter export_preserve_original_ip flow_detail
     hardump http2_ping_keepalive http_connect_send_host_header intercept
@@ -58,7 +58,14 @@ a listener; the connections that a client may use are judged one by one. Those o
 interfaces begin with `console_` and `web_`; `web_host` is judged.
 """
 
-JUDGED = {"mode", "web_host", "ignore_hosts", "allow_hosts", "tcp_hosts"}
+JUDGED = {
+    "allow_hosts",
+    "ciphers_server",
+    "ignore_hosts",
+    "mode",
+    "tcp_hosts",
+    "web_host",
+}
 """Options whose value is looked at."""
 
 RULES = RuleSet(
@@ -114,6 +121,25 @@ def test_a_forbidden_option_is_named_with_its_reason(options: Options, name: str
     options.update(**{name: SAMPLES[name]})
     (problem,) = ours.problems(options, RULES)
     assert problem == f"option {name} is set: {ours.FORBIDDEN[name]}; unset it"
+
+
+@pytest.mark.parametrize(
+    "ciphers", ["ALL", "aNULL", "ALL:@SECLEVEL=0", "ECDHE+AESGCM:ADH"]
+)
+def test_ciphers_without_a_certificate_are_refused(options: Options, ciphers: str):
+    """With such a cipher nothing is verified; the corrected form has none."""
+    options.update(ciphers_server=ciphers)
+    (problem,) = ours.problems(options, RULES)
+    assert "shows no certificate" in problem
+    options.update(ciphers_server=problem.rpartition("use ")[2].strip("'"))
+    assert ours.problems(options, RULES) == []
+
+
+@pytest.mark.parametrize("ciphers", ["DEFAULT:@SECLEVEL=0", "ECDHE+AESGCM", "no-such"])
+def test_other_ciphers_are_the_users(options: Options, ciphers: str):
+    """Weak ones too: the server is verified all the same."""
+    options.update(ciphers_server=ciphers)
+    assert ours.problems(options, RULES) == []
 
 
 @pytest.mark.parametrize("name", ours.REQUIRED)

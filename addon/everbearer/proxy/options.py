@@ -8,6 +8,7 @@ opens a listener to others is refused, not overridden: whoever set it must know.
 from __future__ import annotations
 
 import re
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 from mitmproxy import ctx, exceptions
@@ -107,6 +108,7 @@ def problems(options: Options, rules: RuleSet) -> list[str]:
         for name, why in REQUIRED.items()
         if name in options and not getattr(options, name)
     ]
+    found += _ciphers(options)
     found += _listeners(options)
     found += _ignored(options, rules)
     return found
@@ -128,6 +130,27 @@ class EverbearerOptions:
         found = problems(ctx.options, self._broker.rules)
         if found:
             raise exceptions.OptionsError("everbearer: " + "; ".join(found))
+
+
+def _ciphers(options: Options) -> list[str]:
+    """
+    Find ciphers without authentication.
+
+    A server that chooses one shows no certificate, and OpenSSL, told to verify
+    the server's, finds nothing to complain of.
+    """
+    if "ciphers_server" not in options or not options.ciphers_server:
+        return []
+    wanted = options.ciphers_server
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.set_ciphers(wanted)
+    except ssl.SSLError:
+        return []  # mitmproxy's connections fail of it as well
+    if not any(cipher["auth"] == "auth-null" for cipher in context.get_ciphers()):
+        return []
+    found = f"ciphers_server is {wanted!r}: with some of these a server shows no "
+    return [f"{found}certificate; use '{wanted}:!aNULL'"]
 
 
 def _listeners(options: Options) -> list[str]:
