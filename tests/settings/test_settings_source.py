@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from everbearer.errors import ConfigError, Problem
+from everbearer.policy.hosts import HostPattern
 from everbearer.settings.model import (
     Address,
     ConnectTo,
@@ -62,7 +63,7 @@ async def test_a_failure_that_nobody_expected_is_a_problem(tmp_path: Path):
 async def test_what_leads_elsewhere_waits_for_a_restart(tmp_path: Path):
     """Nothing is taken over of a configuration with another connect_to."""
     first = settings(tmp_path / "c.toml")
-    there = ConnectTo("api.box.com", 443, Address("127.0.0.1", 9443))
+    there = ConnectTo(HostPattern("api.box.com"), 443, Address("127.0.0.1", 9443))
     other = replace(first, network=NetworkSettings(connect_to=(there,)))
     loaded = [other, first]
     source = Source(first, lambda: loaded.pop(0))
