@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 from mitmproxy.net import server_spec
 
 from everbearer.errors import stopping
-from everbearer.events import Exchanged
 from everbearer.policy.head import PROFILE_FIELD
-from everbearer.policy.paths import masked
-from everbearer.policy.verdict import Inject, Pass, Refuse
+from everbearer.policy.verdict import Inject, Refuse
 from everbearer.proxy import internals
 from everbearer.proxy.apply import apply
 from everbearer.proxy.body import is_small
+from everbearer.proxy.exchanged import exchanged, is_unmatched
 from everbearer.proxy.look import listener_of, look
 from everbearer.proxy.notes import Note, Target
 from everbearer.proxy.redact import redact, strip
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from mitmproxy.net.server_spec import ServerSpec
 
     from everbearer.broker import Broker
-    from everbearer.policy.verdict import Verdict
     from everbearer.proxy.notes import Notes
     from everbearer.proxy.poison import Poison
     from everbearer.proxy.recovery import Recovery
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_UNMATCHED: Final = "unmatched"
 _NOT_ENDED: Final = "a flow could not be ended in order: it loses its head"
 
 
@@ -234,38 +231,16 @@ class EverbearerTokens:
     def _redact(self, note: Note) -> None:
         if not self._broker.settings.proxy.redact:
             return
-        if isinstance(note.verdict, Pass) and note.verdict.code == _UNMATCHED:
+        if is_unmatched(note.verdict):
             return
         for scheme in SCHEMES.values():
             redact(note.flow, scheme)
 
     def _publish(self, note: Note) -> None:
-        flow, verdict, view = note.flow, note.verdict, note.view
-        if verdict is None or view is None:
-            return
-        if isinstance(verdict, Pass) and verdict.code == _UNMATCHED:
-            return
-        refused = note.refusal
-        self._broker.publish(
-            Exchanged(
-                at=self._broker.clock.wall(),
-                method=view.method,
-                host=view.host,
-                path=masked(view.path) if _is_capability(verdict) else view.path,
-                status=flow.response.status_code if flow.response else 0,
-                profile=note.credential.profile
-                if note.credential
-                else getattr(verdict, "profile", ""),
-                verdict="refuse" if refused else type(verdict).__name__.lower(),
-                code=refused.code if refused else verdict.code,
-                duration=self._broker.clock.now() - note.started,
-                rule=verdict.rule,
-                replayed=note.replayed,
-                token=note.credential.token.fingerprint if note.credential else "",
-                client=flow.client_conn.peername[0],
-                note=note.remark,
-            )
-        )
+        clock = self._broker.clock
+        event = exchanged(note, wall=clock.wall(), now=clock.now())
+        if event is not None:
+            self._broker.publish(event)
 
     def _refuse(self, note: Note, refusal: Refusal) -> None:
         note.refusal = refusal
@@ -289,10 +264,6 @@ class EverbearerTokens:
         except BaseException as another:
             report("a refusal failed: the connection is closed", another)
             kill(flow)
-
-
-def _is_capability(verdict: Verdict) -> bool:
-    return not isinstance(verdict, Inject) and verdict.capability
 
 
 def _taken(flow: HTTPFlow) -> bool:

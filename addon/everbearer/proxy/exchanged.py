@@ -1,0 +1,52 @@
+"""What is told of a request when it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from everbearer.events import Exchanged
+from everbearer.policy.paths import masked
+from everbearer.policy.verdict import Inject, Pass
+
+if TYPE_CHECKING:
+    from everbearer.policy.verdict import Verdict
+    from everbearer.proxy.notes import Note
+
+_UNMATCHED: Final = "unmatched"
+
+
+def is_unmatched(verdict: Verdict | None) -> bool:
+    """Tell whether no rule names the host: then nothing is told or changed."""
+    return isinstance(verdict, Pass) and verdict.code == _UNMATCHED
+
+
+def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
+    """
+    Return the event, None for a request that is not ours to tell of.
+
+    *wall* is in seconds since the epoch, *now* by the clock of `note.started`.
+    """
+    flow, verdict, view = note.flow, note.verdict, note.view
+    if verdict is None or view is None or is_unmatched(verdict):
+        return None
+    refused, credential = note.refusal, note.credential
+    return Exchanged(
+        at=wall,
+        method=view.method,
+        host=view.host,
+        path=masked(view.path) if _is_capability(verdict) else view.path,
+        status=flow.response.status_code if flow.response else 0,
+        profile=credential.profile if credential else getattr(verdict, "profile", ""),
+        verdict="refuse" if refused else type(verdict).__name__.lower(),
+        code=refused.code if refused else verdict.code,
+        duration=now - note.started,
+        rule=verdict.rule,
+        replayed=note.replayed,
+        token=credential.token.fingerprint if credential else "",
+        client=flow.client_conn.peername[0],
+        note=note.remark,
+    )
+
+
+def _is_capability(verdict: Verdict) -> bool:
+    return not isinstance(verdict, Inject) and verdict.capability
