@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from harness import Place, Proxy, Sandbox
-from tunnel import Tunnel, crowd
+from harness import Answer, Place, Proxy, Sandbox
+from tunnel import Crowd, Tunnel, crowd
 
 SCRIPT = Path(__file__).with_name("watching_script.py")
 WATCHING = ("-s", str(SCRIPT))
@@ -17,6 +18,19 @@ TOKEN = "/oauth2/token"
 GRANTS = ["refresh_token", "jwt_bearer", "client_credentials"]
 PATIENCE = 40
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+def leave_five_waiting(
+    proxy: Proxy, many: Crowd, leaving: Tunnel
+) -> list[Future[Answer]]:
+    """Let five ask for what *leaving* waits for, and then it go away."""
+    staying = [many.send("GET", f"{ME}?staying={n}") for n in range(5)]
+    for n in range(5):
+        proxy.process.wait_for(rf"watching: asked {ME}\?staying={n}$")
+    port = leaving.port
+    leaving.close()
+    proxy.process.wait_for(rf"watching: left {port}$")
+    return staying
 
 
 @pytest.mark.parametrize("grant", GRANTS)
@@ -29,12 +43,7 @@ def test_client_that_leaves_cancels_nothing_for_others(
     with crowd(proxy) as many, Tunnel(proxy) as leaving:
         leaving.begin("GET", f"{ME}?leaving=")
         sandbox.wait(1, path=TOKEN)
-        staying = [many.send("GET", f"{ME}?staying={n}") for n in range(5)]
-        for n in range(5):
-            proxy.process.wait_for(rf"watching: asked {ME}\?staying={n}$")
-        port = leaving.port
-        leaving.close()
-        proxy.process.wait_for(rf"watching: left {port}$")
+        staying = leave_five_waiting(proxy, many, leaving)
         sandbox.release(held)
 
         assert [answer.result().status for answer in staying] == [200] * 5
@@ -55,12 +64,7 @@ def test_client_that_leaves_during_a_recovery_cancels_nothing_for_others(
         held = sandbox.hold(path=TOKEN)
         leaving.begin("GET", f"{ME}?leaving=")
         sandbox.wait(2, path=TOKEN)
-        staying = [many.send("GET", f"{ME}?staying={n}") for n in range(5)]
-        for n in range(5):
-            proxy.process.wait_for(rf"watching: asked {ME}\?staying={n}$")
-        port = leaving.port
-        leaving.close()
-        proxy.process.wait_for(rf"watching: left {port}$")
+        staying = leave_five_waiting(proxy, many, leaving)
         sandbox.release(held)
 
         assert [answer.result().status for answer in staying] == [200] * 5
