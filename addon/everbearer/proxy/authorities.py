@@ -23,8 +23,8 @@ def authorities(ca_file: Path | None) -> Iterator[dict[str, str]]:
     if ca_file is None:
         yield {}
         return
-    # A folder of its own, because nobody else can reach into it (0700).
-    with tempfile.TemporaryDirectory(prefix="everbearer-") as folder:
+    with tempfile.TemporaryDirectory(prefix="everbearer-") as folder:  # 0700
         bundle = Path(folder) / "authorities.pem"
+        bundle.touch(mode=0o600)
         write_bundle(ca_file, bundle)
         yield {"ssl_verify_upstream_trusted_ca": str(bundle)}
