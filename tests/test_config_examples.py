@@ -65,7 +65,9 @@ def test_the_examples_are_these():
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
 def test_an_example_works(copy, tmp_path, example):
     """With its secrets in place it loads, without any warning."""
-    settings = load(copy(example), ENVIRON, user_data_dir=tmp_path)
+    settings = load(
+        copy(example), ENVIRON, user_data_dir=tmp_path, user_state_dir=tmp_path
+    )
     assert list(settings.profiles) == PROFILES[example.stem]
     assert settings.warnings == ()
 

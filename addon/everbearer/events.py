@@ -85,12 +85,29 @@ class RenewalFailed:
 
 @dataclass(frozen=True, slots=True)
 class SaveFailed:
-    """A new token could not be saved; the old one is served meanwhile."""
+    """
+    A new token could not be saved; saving is tried again until it succeeds.
+
+    The old one is served meanwhile. `rescued` tells where the emergency copy of
+    the new one lies, "" without one: then it is lost if the process ends.
+    Published when this begins and whenever it changes.
+    """
 
     at: float
     profile: str
     message: str
-    attempt: int
+    hint: str
+    rescued: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyCopy:
+    """What became of an emergency copy; `hint` is set where a person must act."""
+
+    at: float
+    profile: str
+    message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +121,13 @@ class ConfigurationChanged:
 
 
 type Event = (
-    Exchanged | Replayed | Renewed | RenewalFailed | SaveFailed | ConfigurationChanged
+    Exchanged
+    | Replayed
+    | Renewed
+    | RenewalFailed
+    | SaveFailed
+    | EmergencyCopy
+    | ConfigurationChanged
 )
 type Subscriber = Callable[[Event], None]
 type Publish = Callable[[Event], None]

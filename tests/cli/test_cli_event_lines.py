@@ -88,7 +88,7 @@ def test_a_query_is_not_told():
         (FAILED, logging.WARNING),
         (replace(FAILED, code="reauthorization_required"), logging.ERROR),
         (replace(FAILED, code="token_request_rejected"), logging.ERROR),
-        (SaveFailed(AT, "dev", "disk full", 2), logging.ERROR),
+        (SaveFailed(AT, "dev", "disk full", "make room", ""), logging.ERROR),
         (ConfigurationChanged(AT, "c.toml"), logging.INFO),
         (ConfigurationChanged(AT, "c.toml", needs_restart=("store",)), logging.WARNING),
         (ConfigurationChanged(AT, "c.toml", problems=("x: bad",)), logging.ERROR),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import time
+from dataclasses import replace
 
 import pytest
+
+from everbearer.secret import Secret
+from everbearer.settings.load import load
+from everbearer.stores import open_store
 
 
 def test_token_prints_a_token_that_works_and_nothing_else(typed, box):
@@ -135,6 +142,36 @@ def test_status_remembers_the_last_trouble_and_what_to_do(typed, box):
     (profile,) = typed("status --json -c box/dead.toml").json["profiles"]
     assert profile["trouble"]["kind"] == "reauthorize"
     assert profile["trouble"]["hint"]
+
+
+def test_status_tells_of_a_token_that_could_not_be_saved(typed, box):
+    """It lies in an emergency copy: where, and what to do, on both surfaces."""
+    typed("token -c box/all.toml ccg")
+    settings = load(box.folder / "box" / "all.toml", os.environ)
+    key = settings.profiles["ccg"].key
+
+    async def rescue(*, forget=False):
+        store = open_store(settings.store)
+        if forget:
+            await store.forget_rescued(key)
+        else:
+            record = await store.load(key)
+            await store.rescue(key, replace(record, access_token=Secret("new")))
+        await store.close()
+
+    assert "ccg: " not in typed("status -c box/all.toml").err
+    asyncio.run(rescue())
+    try:
+        told = typed("status -c box/all.toml")
+        programs = typed("status --json -c box/all.toml").json["profiles"]
+    finally:
+        asyncio.run(rescue(forget=True))
+    copies = box.folder / "box" / "rescue"
+    assert f"ccg: a new token is not in the store but in {copies}" in told.err
+    assert "hint: make room on the disk" in told.err
+    notices = {each["name"]: each["notices"] for each in programs}
+    assert "make room" in notices["ccg"][0]["hint"]
+    assert notices["jwt"] == []
 
 
 def test_a_token_endpoint_that_is_too_busy_is_exit_5(typed, box):

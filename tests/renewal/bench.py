@@ -52,6 +52,7 @@ class FlakyStore:
     failing_saves: int = 0
     failing_loads: int = 0
     spared_saves: int = 0  # saves that succeed before those that fail
+    failing_rescues: int = 0
     saved_tokens: set[str] = field(default_factory=set)
     loads: int = 0
     slow_watch: float = 0.0  # seconds between a keeper's load and what it does
@@ -82,6 +83,24 @@ class FlakyStore:
     def exclusive(self, key):
         """Lock, always."""
         return self.inner.exclusive(key)
+
+    async def rescue(self, key, record):
+        """Write a copy, or fail."""
+        if self.failing_rescues:
+            self.failing_rescues -= 1
+            raise StoreError("the other disk is full too")
+        where = await self.inner.rescue(key, record)
+        if record.access_token is not None:
+            self.saved_tokens.add(record.access_token.reveal())
+        return where
+
+    async def rescued(self, key):
+        """Look, always."""
+        return await self.inner.rescued(key)
+
+    async def forget_rescued(self, key):
+        """Forget, always."""
+        await self.inner.forget_rescued(key)
 
     async def generation(self):
         """Count, always."""

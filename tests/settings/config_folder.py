@@ -69,6 +69,7 @@ class ConfigFolder:
             self.write("config.toml", toml),
             self.environ,
             user_data_dir=self.path / "data",
+            user_state_dir=self.path / "state",
             keyring=self._find_keyring,
             command_timeout=self.command_timeout,
         )

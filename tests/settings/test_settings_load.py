@@ -232,7 +232,10 @@ def test_nothing_but_a_config_error_is_raised(toml):
     )
     problems = (Problem("-", "none"),)
     try:
-        build(toml, Path("/nonexistent/config.toml"), around, Path("/nonexistent/data"))
+        nowhere = Path("/nonexistent")
+        build(
+            toml, nowhere / "config.toml", around, nowhere / "data", nowhere / "state"
+        )
     except ConfigError as error:
         problems = error.problems
     assert all(problem.path and problem.message for problem in problems)

@@ -103,7 +103,9 @@ def test_where_the_store_lies(folder, store, path, key):
     """In the user's data folder; a key that is named is beside the configuration."""
     settings = folder.load(f"{DEV}[store]\n{store}")
     assert settings.store == StoreSettings(
-        folder.path / path, KeySource(file=folder.path / key)
+        folder.path / path,
+        KeySource(file=folder.path / key),
+        folder.path / "state" / "everbearer" / "rescue",
     )
 
 

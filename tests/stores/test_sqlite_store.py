@@ -184,6 +184,7 @@ class Settings:
 
     path: Path | None
     key: KeyFile | None
+    rescue: Path | None = None
 
 
 async def test_settings_choose_the_store(sqlite):

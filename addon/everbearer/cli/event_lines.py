@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from everbearer.cli.voice import duration
 from everbearer.events import (
     ConfigurationChanged,
+    EmergencyCopy,
     Exchanged,
     RenewalFailed,
     Renewed,
@@ -57,14 +58,8 @@ def _told(event: Event) -> Line:
             return _renewed(event)
         case RenewalFailed():
             return _renewal_failed(event)
-        case SaveFailed():
-            return Line(
-                logging.ERROR,
-                f"{event.profile}: the new token is not saved yet (attempt"
-                f" {event.attempt}), the old one is served: {event.message}",
-                "make room and check the permissions of the store",
-                "red",
-            )
+        case SaveFailed() | EmergencyCopy():
+            return _unsaved(event)
         case ConfigurationChanged():
             return _configuration(event)
         case _:
@@ -111,6 +106,21 @@ def _renewal_failed(event: RenewalFailed) -> Line:
         f" {event.message}{again}",
         event.hint,
         "red" if lost else "yellow",
+    )
+
+
+def _unsaved(event: SaveFailed | EmergencyCopy) -> Line:
+    if isinstance(event, EmergencyCopy):
+        level = logging.ERROR if event.hint else logging.WARNING
+        return Line(level, f"{event.profile}: {event.message}", event.hint, "yellow")
+    meanwhile = "it is lost if everbearer ends now"
+    if event.rescued:
+        meanwhile = f"it lies in {event.rescued} until it can"
+    return Line(
+        logging.ERROR,
+        f"{event.profile}: the new token cannot be saved, {meanwhile}: {event.message}",
+        event.hint,
+        "red",
     )
 
 

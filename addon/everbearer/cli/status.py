@@ -91,6 +91,9 @@ def _tell(found: Survey, states: Sequence[ProfileStatus], *, absent: bool) -> No
     if states:
         _print(_table(settings, states, time.time()))
     for state in states:
+        for notice in state.notices:
+            voice.warn(f"{state.name}: {notice.message}")
+            voice.hint(notice.hint)
         if state.trouble is not None:
             voice.warn(f"{state.name}: {state.trouble.message}")
             voice.hint(_hint(settings.profiles[state.name], state))

@@ -17,7 +17,12 @@ from mitmproxy import ctx, exceptions
 
 from everbearer.broker import Broker
 from everbearer.errors import EverbearerError
-from everbearer.events import ConfigurationChanged, RenewalFailed, SaveFailed
+from everbearer.events import (
+    ConfigurationChanged,
+    EmergencyCopy,
+    RenewalFailed,
+    SaveFailed,
+)
 from everbearer.policy.hosts import is_loopback
 from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
@@ -177,10 +182,16 @@ def _tell(event: Event) -> None:
             )
         case SaveFailed():
             logger.error(
-                "everbearer: %s: the new token is not saved yet, the old one is "
-                "served: %s",
+                "everbearer: %s: the new token cannot be saved (emergency copy: %s):"
+                " %s; %s",
                 event.profile,
+                event.rescued or "none",
                 event.message,
+                event.hint,
+            )
+        case EmergencyCopy():
+            logger.warning(
+                "everbearer: %s: %s %s", event.profile, event.message, event.hint
             )
 
 

@@ -21,6 +21,7 @@ class DeveloperToken:
     """Stands where a Renewal stands, for a profile that has a token and no grant."""
 
     redeeming: Final = False
+    unsaved: Final = None
 
     def __init__(self, profile: Profile, held: Held, clock: Clock) -> None:
         assert profile.access_token is not None  # or else it has a grant

@@ -6,17 +6,22 @@ import asyncio
 import copy
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from everbearer.errors import TokenEndpointUnavailable, stopping
+from everbearer.errors import StoreError, TokenEndpointUnavailable, stopping
 from everbearer.renewal.trouble import Result, Success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from everbearer.errors import EverbearerError
     from everbearer.oauth.tokens import AccessToken
     from everbearer.renewal.clock import Clock
 
 PATIENCE: Final = 30.0
 """Seconds that a request waits for a token, and that an attempt is repeated for."""
+
+_BUSY_RETRY: Final = 5.0
+_STOP_LOOK: Final = 0.1
+"""Seconds between two looks whether a redeem under way is on disk."""
 
 
 class Source(Protocol):
@@ -25,6 +30,10 @@ class Source(Protocol):
     @property
     def redeeming(self) -> bool:
         """Something was asked for that must be kept: do not cancel."""
+
+    @property
+    def unsaved(self) -> StoreError | None:
+        """Why what was redeemed is not in the store yet; None where nothing is so."""
 
     async def renew(
         self, cause: str, *, forced: bool, stuck: Callable[[], None]
@@ -79,10 +88,13 @@ class Flight:
         await asyncio.wait({self.task}, timeout=patience)
 
     async def stop(self, patience: float) -> None:
-        """End soon: at once, or when what is being redeemed has been saved."""
+        """End soon: at once, or when what is being redeemed is on disk."""
         self._last = True
-        if self._source.redeeming:
-            await self.landing(patience)
+        end = self._clock.now() + patience
+        while self._source.redeeming and not self.task.done():
+            if (left := end - self._clock.now()) <= 0:
+                break
+            await self.landing(min(left, _STOP_LOOK))
         self.task.cancel()
         await self.landing(patience)
 
@@ -109,3 +121,15 @@ def token_or_raise(result: Result) -> AccessToken:
     if isinstance(result, Success):
         return result.token
     raise copy.copy(result.error)
+
+
+def none_in_time(profile: str, unsaved: StoreError | None) -> EverbearerError:
+    """Return what those get who have waited for as long as they could."""
+    if unsaved is not None:
+        return StoreError(
+            f"the new token cannot be saved: {unsaved.message}", hint=unsaved.hint
+        )
+    return TokenEndpointUnavailable(
+        f"no token for profile {profile} within {PATIENCE:.0f} s",
+        retry_after=_BUSY_RETRY,
+    )

@@ -21,13 +21,15 @@ class Held:
     One token at a time, never one whose death was noted.
 
     `stale_at` and `expired_at` are those of the token, so that serving it is
-    two comparisons.
+    two comparisons. `spare` is one that is in an emergency copy and not in the
+    store: it takes the token's place when that is at its end or dead.
     """
 
-    __slots__ = ("_dead", "expired_at", "stale_at", "token")
+    __slots__ = ("_dead", "expired_at", "spare", "stale_at", "token")
 
     def __init__(self) -> None:
         self.token: AccessToken | None = None
+        self.spare: AccessToken | None = None
         self.stale_at = math.inf
         self.expired_at = -math.inf
         self._dead = Recent[str, None](_GRAVES)
@@ -39,12 +41,16 @@ class Held:
 
     def serving(self, now: float) -> AccessToken | None:
         """Return the token unless it is EXPIRED."""
-        return self.token if now < self.expired_at else None
+        if now < self.expired_at:
+            return self.token
+        return None if self.spare is None else self._replaced(now)
 
     def alive(self, now: float) -> AccessToken | None:
         """Return the token until its true end."""
         token = self.token
-        return token if token is not None and now < token.expires_at else None
+        if token is not None and now < token.expires_at:
+            return token
+        return None if self.spare is None else self._replaced(now)
 
     def usable(self, token: AccessToken, now: float) -> bool:
         """Tell whether another's token is worth holding: not EXPIRED, not dead."""
@@ -64,6 +70,8 @@ class Held:
         self.token = token
         self.stale_at = stale_at(token)
         self.expired_at = expired_at(token)
+        if self.spare is not None and self.spare.expires_at <= token.expires_at:
+            self.spare = None
         return True
 
     def bury(self, fingerprint: str) -> None:
@@ -72,6 +80,19 @@ class Held:
         if fingerprint == self.fingerprint:
             self.token = None
             self.expired_at = -math.inf
+        if self.spare is not None and fingerprint == self.spare.fingerprint:
+            self.spare = None
+
+    def _replaced(self, now: float) -> AccessToken | None:
+        """Hold the spare token once the other is at its end."""
+        spare = self.spare
+        if spare is None or (self.token is not None and now < self.token.expires_at):
+            return None
+        self.spare = None
+        if not self.usable(spare, now):
+            return None
+        self.adopt(spare, now)
+        return spare
 
     def is_dead(self, fingerprint: str) -> bool:
         """Tell whether the server has refused the token."""

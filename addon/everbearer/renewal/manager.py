@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Final
 from everbearer.errors import (
     EverbearerError,
     StoreError,
-    TokenEndpointUnavailable,
     stopping,
 )
 from everbearer.renewal.developer import DeveloperToken
 from everbearer.renewal.flight import (
     PATIENCE,
     Flight,
+    none_in_time,
     token_or_raise,
 )
 from everbearer.renewal.held import Held
 from everbearer.renewal.renewal import Renewal
-from everbearer.renewal.status import status_of
+from everbearer.renewal.status import notices_of, status_of
 from everbearer.renewal.trouble import Success
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from everbearer.renewal.clock import Clock
     from everbearer.renewal.exchange import Send
     from everbearer.renewal.flight import Source
-    from everbearer.renewal.status import ProfileStatus
+    from everbearer.renewal.status import Notice, ProfileStatus
     from everbearer.renewal.trouble import Result
     from everbearer.settings.model import Profile
-    from everbearer.stores.contract import Store
+    from everbearer.stores.contract import Record, Store
     from everbearer.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,6 @@ IN_USE: Final = 3600.0
 STOP_PATIENCE: Final = 30.0
 """Seconds that stopping waits for a redeem under way to be saved."""
 
-_BUSY_RETRY: Final = 5.0
 _SHORTEST_WATCH: Final = 0.02
 _TIMER_JITTER: Final = 0.1  # of the STALE window, ahead of it
 
@@ -153,8 +152,10 @@ class TokenManager:
 
         Raises GrantError or StoreError although the old token may be alive.
         """
-        while self._flight is not None:
-            await self._flight.landing(PATIENCE)
+        while (under_way := self._flight) is not None:
+            await under_way.landing(PATIENCE)
+            if under_way is self._flight:
+                raise none_in_time(self.profile.name, self._source.unsaved)
         flight = self._depart(cause, forced=True)
         while (result := flight.result()) is None:
             await flight.landing(PATIENCE)
@@ -162,11 +163,14 @@ class TokenManager:
 
     async def status(self) -> ProfileStatus:
         """Return what is known without asking any server; raises StoreError."""
-        record = None
+        record: Record | None = None
+        notices: tuple[Notice, ...] = ()
         if self.profile.grant is not None:
             record = await self._store.load(self.profile.key)
+            rescued = await self._store.rescued(self.profile.key)
+            notices = notices_of(record, rescued, self._source.unsaved)
         now, wall = self._clock.now(), self._clock.wall()
-        return status_of(self.profile, self._held, record, now, wall)
+        return status_of(self.profile, self._held, record, now, wall, notices)
 
     async def retire(self) -> None:
         """Stop, once those who wait for a token have it; at most 30 s later."""
@@ -201,10 +205,7 @@ class TokenManager:
             if (result := flight.result()) is not None:
                 # After a success the token was refused while we woke up.
                 token_or_raise(result)
-        raise TokenEndpointUnavailable(
-            f"no token for profile {self.profile.name} within {PATIENCE:.0f} s",
-            retry_after=_BUSY_RETRY,
-        )
+        raise none_in_time(self.profile.name, self._source.unsaved)
 
     def _served(self) -> AccessToken | None:
         now = self._clock.now()
@@ -233,8 +234,10 @@ class TokenManager:
     async def _fly(self, flight: Flight) -> Result:
         result = await flight.fly()
         now = self._clock.now()
-        if isinstance(result, Success) and self._held.adopt(result.token, now):
-            self._schedule()
+        if isinstance(result, Success):
+            self._held.adopt(result.token, now)
+            if self._held.fingerprint == result.token.fingerprint:
+                self._schedule()
         if result.retry_after is not None:
             self._due = now + result.retry_after
         return result

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from everbearer.oauth.freshness import freshness
 from everbearer.renewal.held import token_of
+from everbearer.renewal.saving import same_tokens
+from everbearer.stores.contract import Record
 
 if TYPE_CHECKING:
+    from everbearer.errors import StoreError
     from everbearer.renewal.held import Held
     from everbearer.settings.model import Profile
-    from everbearer.stores.contract import Record, Trouble
+    from everbearer.stores.contract import Rescued, Trouble
+
+
+_UNSAVED_HINT: Final = (
+    "make room on the disk and see that the store can be written: a running everbearer"
+    " saves the token by itself, else the next one that needs it does"
+)
+_ONLY_HERE_HINT: Final = (
+    "make room on the disk and see that the store can be written, before everbearer is"
+    " stopped: nothing else has the new refresh token"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know and do."""
+
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +54,31 @@ class ProfileStatus:
     renewed_at: float | None = None
     refresh_issued_at: float | None = None
     trouble: Trouble | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def notices_of(
+    record: Record | None, rescued: Rescued, unsaved: StoreError | None
+) -> tuple[Notice, ...]:
+    """Tell of a new token that is not in the store, and of unreadable copies."""
+    notices = [Notice(error.message, error.hint) for error in rescued.unreadable]
+    why = f": {unsaved.message}" if unsaved else ""
+    copy = rescued.record
+    if copy is not None and not same_tokens(record or Record(), copy):
+        message = f"a new token is not in the store but in {rescued.where}{why}"
+        notices.append(Notice(message, _UNSAVED_HINT))
+    elif unsaved is not None:
+        notices.append(Notice(f"a new token is not on disk{why}", _ONLY_HERE_HINT))
+    return tuple(notices)
 
 
 def status_of(
-    profile: Profile, held: Held, record: Record | None, now: float, wall: float
+    profile: Profile,
+    held: Held,
+    record: Record | None,
+    now: float,
+    wall: float,
+    notices: tuple[Notice, ...] = (),
 ) -> ProfileStatus:
     """Return the status by what is in memory, else by what is in the store."""
     token = held.alive(now) or token_of(record, now, wall)
@@ -53,6 +95,7 @@ def status_of(
         renewed_at=(record.issued_at or None) if record else None,
         refresh_issued_at=(record.refresh_issued_at or None) if record else None,
         trouble=_of_this_configuration(profile, record),
+        notices=notices,
     )
 
 

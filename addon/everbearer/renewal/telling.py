@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everbearer.events import RenewalFailed, Renewed, SaveFailed
+from everbearer.events import EmergencyCopy, RenewalFailed, Renewed, SaveFailed
 
 if TYPE_CHECKING:
     from everbearer.errors import EverbearerError, StoreError
@@ -40,6 +40,12 @@ class Telling:
             )
         )
 
+    def shared(self, token: AccessToken, cause: str, begun: float) -> None:
+        """Tell that another process renewed."""
+        # What lay in the store when we started is no renewal.
+        if cause != "first":
+            self.renewed(token, cause, begun, shared=True)
+
     def failed(self, error: EverbearerError, cause: str, wait: float) -> None:
         """Tell of an attempt in vain; *wait* is `inf` when nobody tries again."""
         wall = self.clock.wall()
@@ -55,7 +61,11 @@ class Telling:
             )
         )
 
-    def unsaved(self, error: StoreError, attempt: int) -> None:
-        """Tell of a save that failed."""
+    def unsaved(self, error: StoreError, where: str) -> None:
+        """Tell that saves fail; *where* the emergency copy lies, "" without one."""
         at = self.clock.wall()
-        self.publish(SaveFailed(at, self.profile, error.message, attempt))
+        self.publish(SaveFailed(at, self.profile, error.message, error.hint, where))
+
+    def copy(self, message: str, hint: str = "") -> None:
+        """Tell of an emergency copy; *hint* where a person must act."""
+        self.publish(EmergencyCopy(self.clock.wall(), self.profile, message, hint))

@@ -61,6 +61,7 @@ def load(
     environ: Mapping[str, str],
     *,
     user_data_dir: Path | None = None,
+    user_state_dir: Path | None = None,
     uid: int | None = None,
     keyring: Callable[[], Keyring] = os_keyring,
     command_timeout: float = COMMAND_TIMEOUT,
@@ -74,6 +75,7 @@ def load(
         path,
         environ,
         user_data_dir=user_data_dir,
+        user_state_dir=user_state_dir,
         uid=uid,
         keyring=keyring,
         command_timeout=command_timeout,
@@ -86,6 +88,7 @@ def survey(
     environ: Mapping[str, str],
     *,
     user_data_dir: Path | None = None,
+    user_state_dir: Path | None = None,
     uid: int | None = None,
     keyring: Callable[[], Keyring] = os_keyring,
     command_timeout: float = COMMAND_TIMEOUT,
@@ -94,8 +97,9 @@ def survey(
     Read the configuration and everything that it names, problems or not.
 
     Each problem has its place and the corrected form; neither a problem nor a
-    warning holds a secret. `user_data_dir` is the platform's folder for the
-    data of all programs, `uid` the user who (beside root) may own the files.
+    warning holds a secret. `user_data_dir` and `user_state_dir` are the
+    platform's folders for the data and the state of all programs, `uid` the user
+    who (beside root) may own the files.
     Blocks, for as long as programs and keyrings that are asked for secrets
     take. Raises ConfigError where nothing can be read at all.
     """
@@ -112,14 +116,19 @@ def survey(
         path.parent, source.readable_by_others, environ, owner, keyring, command_timeout
     )
     data = user_data_dir or platformdirs.user_data_path()
-    return _examined(toml, path, around, data / "everbearer")
+    state = user_state_dir or platformdirs.user_state_path()
+    return _examined(toml, path, around, data / "everbearer", state / "everbearer")
 
 
 def build(
-    toml: Mapping[str, Any], path: Path, around: Surroundings, data_folder: Path
+    toml: Mapping[str, Any],
+    path: Path,
+    around: Surroundings,
+    data_folder: Path,
+    state_folder: Path,
 ) -> Settings:
     """Return the settings that a parsed document stands for; ConfigError as `load`."""
-    return _sound(_examined(toml, path, around, data_folder))
+    return _sound(_examined(toml, path, around, data_folder, state_folder))
 
 
 def _sound(found: Survey) -> Settings:
@@ -129,7 +138,11 @@ def _sound(found: Survey) -> Settings:
 
 
 def _examined(
-    toml: Mapping[str, Any], path: Path, around: Surroundings, data_folder: Path
+    toml: Mapping[str, Any],
+    path: Path,
+    around: Surroundings,
+    data_folder: Path,
+    state_folder: Path,
 ) -> Survey:
     problems = Problems()
     document = read_document(toml, problems)
@@ -144,7 +157,7 @@ def _examined(
     )
     if document.default_profile is not None:
         check_profile(("default_profile",), document.default_profile, names, problems)
-    store = build_store(document.store, data_folder, around, problems)
+    store = build_store(document.store, data_folder, state_folder, around, problems)
     proxy = build_proxy(document.proxy, problems)
     listeners = build_listeners(
         document.listeners, names, _covered_hosts(rules, document, problems), problems

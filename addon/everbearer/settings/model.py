@@ -91,10 +91,16 @@ class KeySource:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """`[store]`; `path` is None for the store in memory (`url = "memory:"`)."""
+    """
+    `[store]`; `path` is None for the store in memory (`url = "memory:"`).
+
+    `rescue` is the user's folder for emergency copies that cannot be written
+    beside the store.
+    """
 
     path: Path | None
     key: KeySource | None
+    rescue: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

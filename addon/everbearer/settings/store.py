@@ -18,13 +18,18 @@ _MEMORY: Final = "memory:"
 
 
 def build_store(
-    table: StoreTable, data_folder: Path, around: Surroundings, problems: Problems
+    table: StoreTable,
+    data_folder: Path,
+    state_folder: Path,
+    around: Surroundings,
+    problems: Problems,
 ) -> StoreSettings:
     """
     Return where the store and its key lie; notes what is wrong with it.
 
     `data_folder` is where a relative `url` starts: not beside the configuration,
-    which may be shared or under version control.
+    which may be shared or under version control. `state_folder` has a place for
+    emergency copies.
     """
     try:
         path = _path(_DEFAULT_URL if table.url is None else table.url, data_folder)
@@ -38,7 +43,8 @@ def build_store(
             )
         return StoreSettings(None, None)
     try:
-        return StoreSettings(path, _key(table.key, path.parent, around, problems))
+        key = _key(table.key, path.parent, around, problems)
+        return StoreSettings(path, key, state_folder / "rescue")
     except Mistake as mistake:
         problems.note(("store", "key"), mistake)
         return StoreSettings(path, None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StoreSettings(Protocol):
-    """What the configuration says of the store: both set, or neither."""
+    """What the configuration says of the store: path and key set, or neither."""
 
     @property
     def path(self) -> Path | None:
@@ -25,6 +25,10 @@ class StoreSettings(Protocol):
     @property
     def key(self) -> KeySource | None:
         """Where the file's key lies."""
+
+    @property
+    def rescue(self) -> Path | None:
+        """Where emergency copies go that cannot be written beside the file."""
 
 
 def open_store(settings: StoreSettings, *, make: bool = True) -> Store:
@@ -41,7 +45,8 @@ def open_store(settings: StoreSettings, *, make: bool = True) -> Store:
         return MemoryStore()
     if not make and not _is_there(settings.path):
         return MemoryStore()
-    return SqliteStore.open(settings.path, key_place(settings.key))
+    key = key_place(settings.key)
+    return SqliteStore.open(settings.path, key, elsewhere=settings.rescue)
 
 
 def _is_there(path: Path) -> bool:

@@ -4,7 +4,8 @@ What every store promises.
 A record is saved durably before `save` returns, encrypted and authenticated
 where it leaves the process, and never overwritten by a writer that has not seen
 it. `exclusive` is held by one holder among all processes that share the store
-and dies with its holder.
+and dies with its holder. What cannot be saved has a second way to the disk, its
+emergency copy, until it can.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from everbearer.errors import StoreError
     from everbearer.secret import Secret
 
 
@@ -106,6 +108,22 @@ class Record:
     trouble: Trouble | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """
+    The emergency copies of one grant.
+
+    `record` is the newest that can be read: as it was to be saved, but with the
+    intent of the redeem that brought it and the version it was made from;
+    `where` names its place to people. `unreadable` tells of those that do not
+    authenticate or that others could have read.
+    """
+
+    record: Record | None = None
+    where: str = ""
+    unreadable: tuple[StoreError, ...] = ()
+
+
 class Store(Protocol):
     """Records by grant. Every method raises StoreError when the store fails."""
 
@@ -124,6 +142,21 @@ class Store(Protocol):
 
     async def generation(self) -> int:
         """Return a number that changes whenever any process saved; cheap."""
+
+    async def rescue(self, key: GrantKey, record: Record) -> str:
+        """
+        Write an emergency copy, durably, and return its place.
+
+        For the holder of the grant, and for a record that could not be saved. It
+        is sealed as the record would be, and replaces an earlier copy that can
+        be read, never one that cannot.
+        """
+
+    async def rescued(self, key: GrantKey) -> Rescued:
+        """Return the emergency copies, whoever wrote them."""
+
+    async def forget_rescued(self, key: GrantKey) -> None:
+        """Remove the emergency copies that can be read; for the grant's holder."""
 
     async def close(self) -> None:
         """Free what is held; the store is not used afterwards."""

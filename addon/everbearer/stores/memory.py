@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from everbearer.errors import StoreConflict
+from everbearer.stores.contract import Rescued
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -23,6 +24,7 @@ class Memory:
     locks: dict[GrantKey, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
     )
+    rescued: dict[GrantKey, Record] = field(default_factory=dict)
     generation: int = 0
 
 
@@ -57,6 +59,20 @@ class MemoryStore:
     async def generation(self) -> int:
         """Return the number of saves."""
         return self._memory.generation
+
+    async def rescue(self, key: GrantKey, record: Record) -> str:
+        """Keep a second record, for as long as the memory lasts."""
+        self._memory.rescued[key] = record
+        return "memory"
+
+    async def rescued(self, key: GrantKey) -> Rescued:
+        """Return the second record."""
+        record = self._memory.rescued.get(key)
+        return Rescued() if record is None else Rescued(record, "memory")
+
+    async def forget_rescued(self, key: GrantKey) -> None:
+        """Forget the second record."""
+        self._memory.rescued.pop(key, None)
 
     async def close(self) -> None:
         """Do nothing: the memory may be shared."""

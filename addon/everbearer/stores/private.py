@@ -72,11 +72,12 @@ def check_owner(path: Path, info: os.stat_result) -> None:
         )
 
 
-def make_file(path: Path, content: bytes = b"") -> None:
+def make_file(path: Path, content: bytes = b"", *, replace: bool = False) -> None:
     """
     Make the file *path*, durably and in one step: nobody sees a part of it.
 
-    Raises FileExistsError for anything that is there, a symbolic link included.
+    Without *replace* raises FileExistsError for anything that is there, a
+    symbolic link included.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -88,13 +89,17 @@ def make_file(path: Path, content: bytes = b"") -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        path.hardlink_to(draft)
+        if replace:
+            draft.replace(path)
+        else:
+            path.hardlink_to(draft)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in *folder* are on disk; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -7,7 +7,8 @@ some of these waits, which a few saves an hour never notice, and costs two more
 files to guard, file systems without shared memory, and the check that SQLite
 makes in this mode alone: that the file is still the one at its path.
 
-Beside the file lies `locks/`, one lock a grant.
+Beside the file lie `locks/`, one lock a grant, and `rescue/`, the emergency copies
+of what the file could not take.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from everbearer.errors import StoreConflict
 from everbearer.stores import layout, private
 from everbearer.stores.codec import seal, unseal
 from everbearer.stores.locks import hold
+from everbearer.stores.rescue import Rescue, apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everbearer.stores.cipher import Cipher
-    from everbearer.stores.contract import GrantKey, Record
+    from everbearer.stores.contract import GrantKey, Record, Rescued
     from everbearer.stores.keys import KeyPlace
 
 # How long one process waits for another's commit, in seconds; or for the one
@@ -50,19 +52,28 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, cipher: Cipher
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        cipher: Cipher,
+        rescue: Rescue,
     ) -> None:
         self._path = path
         self._connection = connection
         self._cipher = cipher
+        self._rescue = rescue
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="everbearer-store")
 
     @classmethod
-    def open(cls, path: Path, key: KeyPlace) -> SqliteStore:
+    def open(
+        cls, path: Path, key: KeyPlace, *, elsewhere: Path | None = None
+    ) -> SqliteStore:
         """
         Open the store, or make it and its key where neither file nor key is there.
 
-        Blocks; with a keyring for as long as a person takes to unlock it.
+        *elsewhere* is a folder for emergency copies that cannot be written beside
+        the store; it is made when it is needed. Blocks; with a keyring for as
+        long as a person takes to unlock it.
         """
         with private.os_errors(path):
             path = path.resolve()
@@ -85,7 +96,10 @@ class SqliteStore:
             except BaseException:
                 connection.close()
                 raise
-        return cls(path, connection, cipher)
+        places = [path.parent / "rescue" / path.name]
+        if elsewhere is not None:
+            places.append(apart(elsewhere, str(path)))
+        return cls(path, connection, cipher, Rescue(tuple(places), cipher))
 
     async def load(self, key: GrantKey) -> Record | None:
         """Return the record, None where there is none."""
@@ -102,6 +116,18 @@ class SqliteStore:
     async def generation(self) -> int:
         """Return the number of saves that the file has seen."""
         return await self._run(lambda: layout.generation(self._connection))
+
+    async def rescue(self, key: GrantKey, record: Record) -> str:
+        """Write an emergency copy, and return its path."""
+        return await self._run(lambda: self._rescue.write(key, record))
+
+    async def rescued(self, key: GrantKey) -> Rescued:
+        """Return the emergency copies."""
+        return await self._run(lambda: self._rescue.read(key))
+
+    async def forget_rescued(self, key: GrantKey) -> None:
+        """Remove the emergency copies that can be read."""
+        await self._run(lambda: self._rescue.forget(key))
 
     async def close(self) -> None:
         """Close the file once everything asked for has been done."""
