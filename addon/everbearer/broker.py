@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 _WATCH_EVERY: Final = 1.0
 """Seconds between two looks at the files of the configuration."""
 
+_KEEP_ALIVE_EVERY: Final = 3600.0
+"""Seconds between two looks at the grants that nobody uses."""
+
 _LOOK_PATIENCE: Final = 1.0
 """Seconds; a look into the store only spares a request its 401."""
 
@@ -73,7 +76,7 @@ class Broker:
     Configuration, tokens and decisions, for one event loop.
 
     `load` is called in a thread by `reload()`. Nothing is asked of any server
-    before the first request needs a token.
+    before the first request needs a token, but by `keep_alive`.
     """
 
     def __init__(
@@ -241,6 +244,12 @@ class Broker:
             await self._clock.sleep(_WATCH_EVERY)
             if await self._source.has_changed():
                 await self.reload()
+
+    async def keep_alive(self) -> None:
+        """Renew grants that would die because nobody uses them; never returns."""
+        while True:
+            await self._running.managers.keep_alive()
+            await self._clock.sleep(_KEEP_ALIVE_EVERY)
 
     async def stop(self) -> None:
         """

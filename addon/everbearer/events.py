@@ -63,7 +63,7 @@ class Renewed:
 
     at: float
     profile: str
-    cause: str  # "first", "stale", "expired", "rejected", "timer", "asked"
+    cause: str  # "first", "stale", "expired", "rejected", "timer", "asked", "unused"
     token: str
     expires_at: float
     duration: float
@@ -81,6 +81,16 @@ class RenewalFailed:
     message: str
     hint: str
     retry_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GrantEnding:
+    """Nobody can renew the grant after `ends_at`; `hint` is what to do."""
+
+    at: float
+    profile: str
+    ends_at: float
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +135,7 @@ type Event = (
     | Replayed
     | Renewed
     | RenewalFailed
+    | GrantEnding
     | SaveFailed
     | EmergencyCopy
     | ConfigurationChanged

@@ -12,6 +12,7 @@ from everbearer.cli.event_lines import line_of
 from everbearer.events import (
     ConfigurationChanged,
     Exchanged,
+    GrantEnding,
     RenewalFailed,
     Renewed,
     Replayed,
@@ -121,3 +122,14 @@ def test_a_renewal_of_another_process_is_told_as_such():
     """Nobody takes another process's renewal for a token request of ours."""
     shared = Renewed(AT, "dev", "rejected", "f00", AT + 3600, 0.1, shared=True)
     assert "another process renewed" in told(shared)
+
+
+def test_an_end_that_comes_near_names_the_day_and_the_command():
+    """A grant that dies soon is a warning, one that has died an error."""
+    soon = GrantEnding(AT, "dev", AT + 86400, "run: everbearer renew dev")
+    line = line_of(soon)
+    assert re.search(r"dev: the refresh token ends on 2023-11-1[56] unless", line.text)
+    assert (line.level, line.hint) == (logging.WARNING, soon.hint)
+    over = line_of(replace(soon, ends_at=AT - 86400))
+    assert re.search(r"the refresh token ended on 2023-11-1[34]$", over.text)
+    assert over.level == logging.ERROR

@@ -40,6 +40,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
+        # The real one is lost in the rounding once months have passed, and what
+        # is due would never be.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         """Return the virtual time."""

@@ -12,6 +12,7 @@ from everbearer.events import (
     ConfigurationChanged,
     EmergencyCopy,
     Exchanged,
+    GrantEnding,
     RenewalFailed,
     Renewed,
     Replayed,
@@ -46,24 +47,27 @@ def line_of(event: Event) -> Line:
 def _told(event: Event) -> Line:
     match event:
         case Exchanged():
-            return _exchanged(event)
+            line = _exchanged(event)
         case Replayed():
-            return Line(
+            line = Line(
                 logging.INFO,
                 f"{event.method} {event.host}{_shown(event.path)} was answered 401,"
                 f" sent once more with a new token of {event.profile}:"
                 f" {event.status or 'no answer'} {_ms(event.duration)}",
             )
         case Renewed():
-            return _renewed(event)
+            line = _renewed(event)
         case RenewalFailed():
-            return _renewal_failed(event)
+            line = _renewal_failed(event)
+        case GrantEnding():
+            line = _grant_ending(event)
         case SaveFailed() | EmergencyCopy():
-            return _unsaved(event)
+            line = _unsaved(event)
         case ConfigurationChanged():
-            return _configuration(event)
+            line = _configuration(event)
         case _:
             assert_never(event)
+    return line
 
 
 def _exchanged(event: Exchanged) -> Line:
@@ -121,6 +125,19 @@ def _unsaved(event: SaveFailed | EmergencyCopy) -> Line:
         f"{event.profile}: the new token cannot be saved, {meanwhile}: {event.message}",
         event.hint,
         "red",
+    )
+
+
+def _grant_ending(event: GrantEnding) -> Line:
+    day = time.strftime("%Y-%m-%d", time.localtime(event.ends_at))
+    over = event.ends_at <= event.at
+    what = f"ended on {day}" if over else f"ends on {day} unless it is renewed"
+    text = f"{event.profile}: the refresh token {what}"
+    return Line(
+        logging.ERROR if over else logging.WARNING,
+        text,
+        event.hint,
+        "red" if over else "yellow",
     )
 
 

@@ -25,6 +25,8 @@ from everbearer.cli.configuration import (
     running,
 )
 from everbearer.errors import ConfigError, TokenRequestRejected
+from everbearer.oauth.refresh_life import ends_soon
+from everbearer.renewal.unused import ends_hint
 from everbearer.stores import open_store
 from everbearer.stores.contract import TroubleKind
 from everbearer.stores.memory import MemoryStore
@@ -51,7 +53,8 @@ def command(config: Path | None, *, as_json: bool) -> int:
     Show the state of every profile's token, as the store has it.
 
     Nothing is asked of any server, and no store is made. Ages are of the last
-    renewal's refresh token; a token is stale when it is about to be renewed.
+    renewal's refresh token, which ends unless a proxy or `everbearer renew`
+    renews it; a token is stale when it is about to be renewed.
     With mistakes in the configuration (exit code 2) the sound profiles are
     shown all the same: a proxy that runs goes on with the configuration that
     it had.
@@ -94,9 +97,22 @@ def _tell(found: Survey, states: Sequence[ProfileStatus], *, absent: bool) -> No
         for notice in state.notices:
             voice.warn(f"{state.name}: {notice.message}")
             voice.hint(notice.hint)
+        _warn_of_the_end(settings.profiles[state.name], state, time.time())
         if state.trouble is not None:
             voice.warn(f"{state.name}: {state.trouble.message}")
             voice.hint(_hint(settings.profiles[state.name], state))
+
+
+def _warn_of_the_end(profile: Profile, state: ProfileStatus, now: float) -> None:
+    ends_at = state.refresh_ends_at
+    if ends_at is None or not ends_soon(ends_at, now) or state.trouble is not None:
+        return
+    day = time.strftime("%Y-%m-%d", time.localtime(ends_at))
+    what = (
+        f"ended on {day}" if ends_at <= now else f"ends on {day} unless it is renewed"
+    )
+    voice.warn(f"{state.name}: the refresh token {what}")
+    voice.hint(ends_hint(profile, ends_at, now))
 
 
 async def _states(settings: Settings, store: Store) -> tuple[ProfileStatus, ...]:
@@ -118,11 +134,22 @@ def _table(settings: Settings, states: Sequence[ProfileStatus], now: float) -> T
             _text(_subject(profile) or "-"),
             Text(state.state, _COLOURS.get(state.state, "")),
             "-" if state.expires_in is None else voice.duration(state.expires_in),
-            "-"
-            if state.refresh_issued_at is None
-            else f"{voice.duration(max(0.0, now - state.refresh_issued_at))} old",
+            _refresh_token(state, now),
         )
     return table
+
+
+def _refresh_token(state: ProfileStatus, now: float) -> Text:
+    if state.refresh_issued_at is None:
+        return Text("-")
+    age = f"{voice.duration(max(0.0, now - state.refresh_issued_at))} old"
+    if state.refresh_ends_at is None:
+        return Text(age)
+    left = state.refresh_ends_at - now
+    colour = "red" if ends_soon(state.refresh_ends_at, now) else ""
+    if left <= 0:
+        return Text(f"{age}, ended", colour)
+    return Text(f"{age}, ends in {voice.duration(left)}", colour)
 
 
 def _text(value: str) -> Text:

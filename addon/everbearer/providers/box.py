@@ -77,4 +77,6 @@ BOX: Final = Preset(
     injecting=_INJECTING,
     # authentication/tokens/access-tokens: about an hour; seen are 3600 to 4175.
     default_expires_in=3600.0,
+    # authentication/tokens/refresh: 60 days, or one use.
+    refresh_token_life=60 * 86400.0,
 )

@@ -16,6 +16,7 @@ class Preset:
 
     `exclusions` come before every rule of the user; `injecting` are the rules
     of profiles that no rule of the user names (their `profiles` are filled in).
+    `refresh_token_life` is in seconds, None where unused ones do not end.
     """
 
     name: str
@@ -23,4 +24,5 @@ class Preset:
     exclusions: tuple[Rule, ...]
     injecting: tuple[Rule, ...]
     default_expires_in: float
+    refresh_token_life: float | None = None
     scheme: str = "bearer"

@@ -22,14 +22,15 @@ class EverbearerLife:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._tasks = Tasks()
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     def running(self) -> None:
         """Watch the configuration; reload it on SIGHUP."""
         loop = asyncio.get_running_loop()
-        self._watching = self._tasks.spawn(
-            self._broker.watch(), name="watch the configuration"
-        )
+        self._watching = [
+            self._tasks.spawn(self._broker.watch(), name="watch the configuration"),
+            self._tasks.spawn(self._broker.keep_alive(), name="keep grants alive"),
+        ]
         # Not on every platform, and not outside the main thread.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(signal.SIGHUP, self._broker.reload_soon)
@@ -44,8 +45,8 @@ class EverbearerLife:
         return self._tasks.spawn(self._stop(), name="stop")
 
     async def _stop(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+                await task
         await self._broker.stop()

@@ -29,6 +29,7 @@ from everbearer.renewal.held import Held
 from everbearer.renewal.renewal import Renewal
 from everbearer.renewal.status import notices_of, status_of
 from everbearer.renewal.trouble import Success
+from everbearer.renewal.unused import Unused
 
 if TYPE_CHECKING:
     from random import Random
@@ -93,6 +94,7 @@ class TokenManager:
             )
         else:
             self._source = DeveloperToken(profile, self._held, clock)
+        self._unused = Unused(profile, store, clock, publish)
         self._flight: Flight | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._due = 0.0  # when the next renewal in the background makes sense
@@ -160,6 +162,19 @@ class TokenManager:
         while (result := flight.result()) is None:
             await flight.landing(PATIENCE)
         return token_or_raise(result)
+
+    async def keep_alive(self) -> None:
+        """
+        Renew the grant if it would die because nobody uses it.
+
+        Raises nothing: failures are published, and so is an end that comes near.
+        Asks no server unless a renewal is due.
+        """
+        if self._stopping or not await self._unused.fades():
+            return
+        flight = self._flight or self._depart("unused")
+        await flight.landing(PATIENCE)
+        await self._unused.warn()
 
     async def status(self) -> ProfileStatus:
         """Return what is known without asking any server; raises StoreError."""

@@ -89,6 +89,10 @@ class Managers:
         """Return the state of every profile, without asking any server."""
         return tuple([await manager.status() for manager in self])
 
+    async def keep_alive(self) -> None:
+        """Renew the grants that would die because nobody uses them."""
+        await asyncio.gather(*(manager.keep_alive() for manager in self))
+
     async def retire(self, after: Managers) -> None:
         """Let go of what *after* has not; who waits for it has it first."""
         kept = set(map(id, after))

@@ -43,7 +43,7 @@ class ProfileStatus:
     `state` is "fresh", "stale", "expired", "dead" (refused by the server) or
     "none"; `expires_in` is in seconds, None where there is no token, `inf` where
     nobody knows the end. The other times are seconds since the epoch, None for
-    never.
+    never: `refresh_ends_at` is when the grant dies unless it is renewed.
     """
 
     name: str
@@ -53,6 +53,7 @@ class ProfileStatus:
     expires_in: float | None = None
     renewed_at: float | None = None
     refresh_issued_at: float | None = None
+    refresh_ends_at: float | None = None
     trouble: Trouble | None = None
     notices: tuple[Notice, ...] = ()
 
@@ -94,9 +95,18 @@ def status_of(
         expires_in=max(0.0, token.expires_at - now) if token else None,
         renewed_at=(record.issued_at or None) if record else None,
         refresh_issued_at=(record.refresh_issued_at or None) if record else None,
+        refresh_ends_at=refresh_ends_at(profile, record),
         trouble=_of_this_configuration(profile, record),
         notices=notices,
     )
+
+
+def refresh_ends_at(profile: Profile, record: Record | None) -> float | None:
+    """Return when the grant dies unless it is renewed; None: never, or not known."""
+    life = profile.refresh_token_life
+    if life is None or record is None or not record.refresh_issued_at:
+        return None
+    return record.refresh_issued_at + life
 
 
 def _of_this_configuration(profile: Profile, record: Record | None) -> Trouble | None:

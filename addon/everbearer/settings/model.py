@@ -26,7 +26,8 @@ class Profile:
 
     Exactly one of `grant` and `access_token` (a developer token: never
     renewed) is set. `default_expires_in` (seconds) is what the provider
-    documents for answers without `expires_in`.
+    documents for answers without `expires_in`, and `refresh_token_life` how long
+    a refresh token lives that nobody uses (None: for ever, or there is none).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Profile:
     as_user: str = ""
     scheme: str = "bearer"
     default_expires_in: float = 3600.0
+    refresh_token_life: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

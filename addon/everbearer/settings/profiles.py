@@ -79,6 +79,9 @@ class _Builder:
             as_user=table.as_user or "",
             scheme=preset.scheme,
             default_expires_in=preset.default_expires_in,
+            refresh_token_life=preset.refresh_token_life
+            if grant is not None and grant.rotates
+            else None,
         )
 
     def note_shared_seeds(self) -> None:

@@ -1,0 +1,61 @@
+"""A grant that nobody uses dies with its refresh token, unless it is renewed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from everbearer.errors import StoreError
+from everbearer.events import GrantEnding
+from everbearer.oauth.refresh_life import ends_soon, renewed_at
+from everbearer.renewal.status import refresh_ends_at
+
+if TYPE_CHECKING:
+    from everbearer.events import Publish
+    from everbearer.renewal.clock import Clock
+    from everbearer.settings.model import Profile
+    from everbearer.stores.contract import Record, Store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Knows from the store how long one grant has not been renewed."""
+
+    profile: Profile
+    store: Store
+    clock: Clock
+    publish: Publish
+
+    async def fades(self) -> bool:
+        """Tell whether three quarters of the refresh token's life are over."""
+        record = await self._load()
+        life = self.profile.refresh_token_life
+        if life is None or record is None or not record.refresh_issued_at:
+            return False
+        return self.clock.wall() >= renewed_at(record.refresh_issued_at, life)
+
+    async def warn(self) -> None:
+        """Tell everybody if the end is near all the same."""
+        wall = self.clock.wall()
+        ends_at = refresh_ends_at(self.profile, await self._load())
+        if ends_at is not None and ends_soon(ends_at, wall):
+            hint = ends_hint(self.profile, ends_at, wall)
+            self.publish(GrantEnding(wall, self.profile.name, ends_at, hint))
+
+    async def _load(self) -> Record | None:
+        try:
+            return await self.store.load(self.profile.key)
+        except StoreError as error:
+            # The next renewal meets it too, and tells it to everybody.
+            logger.debug("profile %s: %s", self.profile.name, error)
+            return None
+
+
+def ends_hint(profile: Profile, ends_at: float, wall: float) -> str:
+    """Return what a person does about a grant that dies at *ends_at*."""
+    if wall >= ends_at and profile.grant is not None:
+        return profile.grant.reauthorize_hint(profile.name)
+    return f"run: everbearer renew {profile.name}"
