@@ -25,8 +25,6 @@ from everbearer.cli.configuration import (
     running,
 )
 from everbearer.errors import ConfigError, TokenRequestRejected
-from everbearer.oauth.refresh_life import ends_soon
-from everbearer.renewal.unused import ends_hint
 from everbearer.stores import open_store
 from everbearer.stores.contract import TroubleKind
 from everbearer.stores.memory import MemoryStore
@@ -97,22 +95,21 @@ def _tell(found: Survey, states: Sequence[ProfileStatus], *, absent: bool) -> No
         for notice in state.notices:
             voice.warn(f"{state.name}: {notice.message}")
             voice.hint(notice.hint)
-        _warn_of_the_end(settings.profiles[state.name], state, time.time())
+        if state.refresh_hint and state.trouble is None:
+            _warn_of_the_end(state, time.time())
         if state.trouble is not None:
             voice.warn(f"{state.name}: {state.trouble.message}")
             voice.hint(_hint(settings.profiles[state.name], state))
 
 
-def _warn_of_the_end(profile: Profile, state: ProfileStatus, now: float) -> None:
-    ends_at = state.refresh_ends_at
-    if ends_at is None or not ends_soon(ends_at, now) or state.trouble is not None:
-        return
+def _warn_of_the_end(state: ProfileStatus, now: float) -> None:
+    ends_at = state.refresh_ends_at or now
     day = time.strftime("%Y-%m-%d", time.localtime(ends_at))
     what = (
         f"ended on {day}" if ends_at <= now else f"ends on {day} unless it is renewed"
     )
     voice.warn(f"{state.name}: the refresh token {what}")
-    voice.hint(ends_hint(profile, ends_at, now))
+    voice.hint(state.refresh_hint)
 
 
 async def _states(settings: Settings, store: Store) -> tuple[ProfileStatus, ...]:
@@ -146,7 +143,7 @@ def _refresh_token(state: ProfileStatus, now: float) -> Text:
     if state.refresh_ends_at is None:
         return Text(age)
     left = state.refresh_ends_at - now
-    colour = "red" if ends_soon(state.refresh_ends_at, now) else ""
+    colour = "red" if state.refresh_hint else ""
     if left <= 0:
         return Text(f"{age}, ended", colour)
     return Text(f"{age}, ends in {voice.duration(left)}", colour)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from everbearer.oauth.freshness import freshness
+from everbearer.oauth.refresh_life import ends_soon
 from everbearer.renewal.held import token_of
 from everbearer.renewal.saving import same_tokens
 from everbearer.stores.contract import Record
@@ -43,7 +44,8 @@ class ProfileStatus:
     `state` is "fresh", "stale", "expired", "dead" (refused by the server) or
     "none"; `expires_in` is in seconds, None where there is no token, `inf` where
     nobody knows the end. The other times are seconds since the epoch, None for
-    never: `refresh_ends_at` is when the grant dies unless it is renewed.
+    never: `refresh_ends_at` is when the grant dies unless it is renewed, and
+    `refresh_hint` what to do if that is in 14 days or less.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ProfileStatus:
     renewed_at: float | None = None
     refresh_issued_at: float | None = None
     refresh_ends_at: float | None = None
+    refresh_hint: str = ""
     trouble: Trouble | None = None
     notices: tuple[Notice, ...] = ()
 
@@ -87,6 +90,8 @@ def status_of(
     known = token.value if token else profile.access_token
     if known is not None and held.is_dead(known.fingerprint()):
         state = "dead"
+    ends_at = refresh_ends_at(profile, record)
+    soon = ends_at is not None and ends_soon(ends_at, wall)
     return ProfileStatus(
         name=profile.name,
         grant=profile.grant.name if profile.grant else "access_token",
@@ -95,7 +100,8 @@ def status_of(
         expires_in=max(0.0, token.expires_at - now) if token else None,
         renewed_at=(record.issued_at or None) if record else None,
         refresh_issued_at=(record.refresh_issued_at or None) if record else None,
-        refresh_ends_at=refresh_ends_at(profile, record),
+        refresh_ends_at=ends_at,
+        refresh_hint=ends_hint(profile, ends_at, wall) if soon else "",
         trouble=_of_this_configuration(profile, record),
         notices=notices,
     )
@@ -107,6 +113,13 @@ def refresh_ends_at(profile: Profile, record: Record | None) -> float | None:
     if life is None or record is None or not record.refresh_issued_at:
         return None
     return record.refresh_issued_at + life
+
+
+def ends_hint(profile: Profile, ends_at: float | None, wall: float) -> str:
+    """Return what a person does about a grant that dies at *ends_at*."""
+    if ends_at is not None and wall >= ends_at and profile.grant is not None:
+        return profile.grant.reauthorize_hint(profile.name)
+    return f"run: everbearer renew {profile.name}"
 
 
 def _of_this_configuration(profile: Profile, record: Record | None) -> Trouble | None:

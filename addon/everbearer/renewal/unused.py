@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from everbearer.errors import StoreError
 from everbearer.events import GrantEnding
 from everbearer.oauth.refresh_life import ends_soon, renewed_at
-from everbearer.renewal.status import refresh_ends_at
+from everbearer.renewal.status import ends_hint, refresh_ends_at
 
 if TYPE_CHECKING:
     from everbearer.events import Publish
@@ -52,10 +52,3 @@ class Unused:
             # The next renewal meets it too, and tells it to everybody.
             logger.debug("profile %s: %s", self.profile.name, error)
             return None
-
-
-def ends_hint(profile: Profile, ends_at: float, wall: float) -> str:
-    """Return what a person does about a grant that dies at *ends_at*."""
-    if wall >= ends_at and profile.grant is not None:
-        return profile.grant.reauthorize_hint(profile.name)
-    return f"run: everbearer renew {profile.name}"
