@@ -34,7 +34,7 @@ async def look_daily(benches: list[Bench], days: int) -> list[int]:
         before = benches[0].calls
         await benches[0].clock.sleep(DAY)
         for each in benches:
-            await each.manager.keep_alive()
+            await each.manager.unused.keep_alive()
         if benches[0].calls > before:
             asked.append(day)
     return asked
@@ -68,7 +68,7 @@ async def test_grant_in_use_is_left_alone() -> None:
     for _ in range(5):
         assert await one.request() == 200
         calls = one.calls
-        await one.manager.keep_alive()
+        await one.manager.unused.keep_alive()
         assert one.calls == calls
         await one.clock.sleep(15 * DAY)
 
@@ -77,7 +77,7 @@ async def test_grant_in_use_is_left_alone() -> None:
 async def test_seed_that_was_never_used_is_not_redeemed_unasked() -> None:
     """Nothing is known of its age, and nothing is asked before the first request."""
     one = bench()
-    await one.manager.keep_alive()
+    await one.manager.unused.keep_alive()
     assert one.calls == 0
     assert not one.told(GrantEnding)
 
@@ -119,9 +119,9 @@ async def test_store_that_fails_is_no_reason_to_redeem() -> None:
     calls = one.calls
     await one.clock.sleep(50 * DAY)
     one.store.failing_loads = 1
-    await one.manager.keep_alive()
+    await one.manager.unused.keep_alive()
     assert one.calls == calls
-    await one.manager.keep_alive()
+    await one.manager.unused.keep_alive()
     assert one.calls == calls + 1
 
 
@@ -132,7 +132,7 @@ async def test_lives_without_end_are_left_alone() -> None:
     await used_once(one)
     calls = one.calls
     await one.clock.sleep(400 * DAY)
-    await one.manager.keep_alive()
+    await one.manager.unused.keep_alive()
     assert one.calls == calls
 
 

@@ -94,7 +94,7 @@ class TokenManager:
             )
         else:
             self._source = DeveloperToken(profile, self._held, clock)
-        self._unused = Unused(profile, store, clock, publish)
+        self.unused = Unused(profile, store, clock, publish, self._renew_unused)
         self._flight: Flight | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._due = 0.0  # when the next renewal in the background makes sense
@@ -162,19 +162,6 @@ class TokenManager:
         while (result := flight.result()) is None:
             await flight.landing(PATIENCE)
         return token_or_raise(result)
-
-    async def keep_alive(self) -> None:
-        """
-        Renew the grant if it would die because nobody uses it.
-
-        Raises nothing: failures are published, and so is an end that comes near.
-        Asks no server unless a renewal is due.
-        """
-        if self._stopping or not await self._unused.fades():
-            return
-        flight = self._flight or self._depart("unused")
-        await flight.landing(PATIENCE)
-        await self._unused.warn()
 
     async def status(self) -> ProfileStatus:
         """Return what is known without asking any server; raises StoreError."""
@@ -266,6 +253,10 @@ class TokenManager:
         window = self._held.expired_at - self._held.stale_at
         jitter = self._random.random() * _TIMER_JITTER * window
         self._due = self._held.stale_at - jitter
+
+    async def _renew_unused(self) -> None:
+        if not self._stopping:
+            await (self._flight or self._depart("unused")).landing(PATIENCE)
 
     # -- while the profile is in use ----------------------------------------
 

@@ -91,7 +91,7 @@ class Managers:
 
     async def keep_alive(self) -> None:
         """Renew the grants that would die because nobody uses them."""
-        await asyncio.gather(*(manager.keep_alive() for manager in self))
+        await asyncio.gather(*(manager.unused.keep_alive() for manager in self))
 
     async def retire(self, after: Managers) -> None:
         """Let go of what *after* has not; who waits for it has it first."""

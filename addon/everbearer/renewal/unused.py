@@ -12,6 +12,8 @@ from everbearer.oauth.refresh_life import ends_soon, renewed_at
 from everbearer.renewal.status import ends_hint, refresh_ends_at
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from everbearer.events import Publish
     from everbearer.renewal.clock import Clock
     from everbearer.settings.model import Profile
@@ -28,8 +30,20 @@ class Unused:
     store: Store
     clock: Clock
     publish: Publish
+    renew: Callable[[], Awaitable[None]]
 
-    async def fades(self) -> bool:
+    async def keep_alive(self) -> None:
+        """
+        Renew the grant if it would die because nobody uses it.
+
+        Raises nothing: failures are published, and so is an end that comes near.
+        Asks no server unless a renewal is due.
+        """
+        if await self._fades():
+            await self.renew()
+            await self._warn()
+
+    async def _fades(self) -> bool:
         """Tell whether three quarters of the refresh token's life are over."""
         record = await self._load()
         life = self.profile.refresh_token_life
@@ -37,7 +51,7 @@ class Unused:
             return False
         return self.clock.wall() >= renewed_at(record.refresh_issued_at, life)
 
-    async def warn(self) -> None:
+    async def _warn(self) -> None:
         """Tell everybody if the end is near all the same."""
         wall = self.clock.wall()
         ends_at = refresh_ends_at(self.profile, await self._load())
