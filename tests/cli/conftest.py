@@ -61,7 +61,7 @@ class Box:
 
 
 @pytest.fixture(scope="session")
-def box() -> Iterator[Box]:
+def box(real: None) -> Iterator[Box]:
     """Run a sandbox for all tests of a worker; tests leave its tokens alive."""
     with Stage() as stage:
         sandbox = stage.everbearer("sandbox", "--port", "0", "--state", "box")

@@ -30,6 +30,7 @@ def example_of(help_text: str) -> str:
     return match[1]
 
 
+@pytest.mark.real
 def test_help_imports_nothing_heavy():
     """`--help`, `--version` and the completion of commands answer at once."""
     program = (
@@ -121,6 +122,7 @@ def test_the_help_lists_the_exit_codes_of_the_errors(error, code, type_in):
     assert re.search(rf"^    {code}  ", type_in("--help").out, re.MULTILINE)
 
 
+@pytest.mark.real
 def test_ctrl_c_ends_quietly_with_130(tmp_path):
     """Interrupted while it waits, a command says nothing and exits as shells expect."""
     waiting = tmp_path / "waiting"
@@ -162,6 +164,7 @@ def test_a_closed_pipe_is_no_error(box):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.real
 def test_completion_prints_a_script(shell, type_in):
     """Each shell's script asks everbearer itself for words."""
     typed = type_in(f"completion {shell}")
@@ -169,6 +172,7 @@ def test_completion_prints_a_script(shell, type_in):
     assert f"_EVERBEARER_COMPLETE={shell}_complete" in typed.out
 
 
+@pytest.mark.real
 def test_completion_knows_the_commands_without_importing_them():
     """The Tab key offers commands, with what they do, at once."""
     program = (

@@ -7,7 +7,11 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from needs import need
+
+pytestmark = pytest.mark.real
 
 
 def demo(tmp_path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ ELSEWHERE = {"demo"}  # test_cli_demo runs it
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Stage]:
+def sandbox(real: None) -> Iterator[Stage]:
     """Run the sandbox as its own help says, but for the port, which may be taken."""
     with Stage() as stage:
         child = stage.everbearer(*words("sandbox"), "--port", "0")

@@ -17,6 +17,7 @@ REVERSE = Listener(Address("127.0.0.1", 8082), "api.box.com", "dev")
 SETTINGS = Settings(Path("c.toml"), {}, (), StoreSettings(None, None))
 
 
+@pytest.mark.real
 def test_port_0_is_made_a_free_port():
     """The port is known before the proxy starts, so that rules may name it."""
     address = parse("127.0.0.1:0")
@@ -46,6 +47,7 @@ def test_without_an_explicit_proxy_there_is_one_more():
     assert moved.listeners == (REVERSE, Listener(Address("127.0.0.1", 1234)))
 
 
+@pytest.mark.real
 def test_every_taken_address_is_told():
     """All that is taken is told at once, also what two of ours want."""
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -18,7 +18,7 @@ from everbearer.stores.contract import Record
 from everbearer.stores.memory import MemoryStore
 
 ROUNDS = 20
-FLOWS = 200
+FLOWS = 50
 FIELDS = [
     (b"Host", b"api.box.com"),
     (b"User-Agent", b"PostmanRuntime/7.43.0"),

@@ -311,7 +311,7 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def interfaces() -> tuple[list[list[str]], list[list[str]]]:
+def interfaces(real: None) -> tuple[list[list[str]], list[list[str]]]:
     """Return the options and the addons of mitmdump, mitmproxy and mitmweb."""
     command = [sys.executable, "-W", "ignore", "-c", INTERFACES]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -218,7 +218,5 @@ async def gather(work) -> list[object]:
     return await asyncio.gather(*map(caught, work))
 
 
-RenewalMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None
-)
+RenewalMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestRenewal = RenewalMachine.TestCase

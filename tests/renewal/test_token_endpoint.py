@@ -23,6 +23,8 @@ from everbearer.secret import Secret
 from everbearer.settings.model import Address, ConnectTo, NetworkSettings
 from renewal.tls_server import authority, field_of, http, serving
 
+pytestmark = pytest.mark.real
+
 URL = "https://api.box.com/oauth2/token"
 CANARY = "canary-of-a-secret"
 FORM = (("grant_type", "client_credentials"), ("client_secret", Secret(CANARY)))

@@ -160,7 +160,7 @@ def accounts() -> str:
 
 
 @pytest.fixture
-async def start(tmp_path: Path, accounts: str) -> AsyncIterator[Starter]:
+async def start(real: None, tmp_path: Path, accounts: str) -> AsyncIterator[Starter]:
     """Return what starts sandboxes, all on one folder, and stops them."""
     benches: list[Bench] = []
     (tmp_path / "state").mkdir(mode=0o700)

@@ -367,6 +367,7 @@ async def test_process_that_cannot_start_says_why(bench):
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.real
 async def test_process_says_when_it_is_ready_and_stops_cleanly(tmp_path, stop):
     """`python -m everbearer.sandbox` prints one line, and exits 0 on a signal."""
     process = await asyncio.create_subprocess_exec(

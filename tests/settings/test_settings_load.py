@@ -4,7 +4,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from everbearer.errors import ConfigError, Problem
@@ -218,7 +218,6 @@ DOCUMENTS = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(toml=DOCUMENTS)
 def test_nothing_but_a_config_error_is_raised(toml):
     """Whatever a document holds, it is settings or a list of problems."""

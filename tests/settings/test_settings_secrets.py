@@ -55,6 +55,7 @@ def test_a_keyring_entry(folder):
     assert secret_of(folder, '{ keyring = "everbearer/a/b" }') == Secret("kept")
 
 
+@pytest.mark.real
 def test_a_command(folder):
     """`command` is run in the configuration's folder, without a shell and stdin."""
     code = "import os,sys; print(os.getcwd() + '|' + sys.argv[1] + sys.stdin.read())"
@@ -84,6 +85,7 @@ def test_a_command(folder):
         ('"é"', "", "characters that no such secret has", "alone"),
     ],
 )
+@pytest.mark.real
 def test_a_source_that_gives_nothing(folder, source, path, message, fix):
     """Each way to fail has its place, its reason and its cure."""
     folder.environ["EMPTY"] = ""
@@ -147,6 +149,7 @@ def test_a_keyring_that_fails(folder):
     assert "cannot be reached (RuntimeError)" in problem.message
 
 
+@pytest.mark.real
 def test_a_command_that_fails(folder):
     """The status is told, and nothing of what the program wrote."""
     code = f"import sys; print('{CANARY}'); sys.exit('{CANARY}')"
@@ -154,6 +157,7 @@ def test_a_command_that_fails(folder):
     assert "ended with status 1" in problem.message
 
 
+@pytest.mark.real
 def test_a_command_that_hangs(folder):
     """After the timeout the program is gone, and its children with it."""
     folder.command_timeout = 0.5
@@ -169,6 +173,7 @@ def test_a_command_that_hangs(folder):
     os.close(reader)
 
 
+@pytest.mark.real
 def test_a_command_line_in_one_string(folder):
     """There is no shell; a secret in such a line is not told."""
     problem = problem_of(folder, f"{{ command = ['echo {CANARY}'] }}")
@@ -176,6 +181,7 @@ def test_a_command_line_in_one_string(folder):
     assert "each argument as a string of its own" in problem.fix
 
 
+@pytest.mark.real
 def test_a_command_that_closes_stdout_and_hangs(folder):
     """The end of its output is not the end of the program."""
     folder.command_timeout = 0.3
@@ -183,17 +189,20 @@ def test_a_command_that_closes_stdout_and_hangs(folder):
     assert "did not end within 0.3 seconds" in problem.message
 
 
+@pytest.mark.real
 def test_a_command_that_writes_without_end(folder):
     """Its output is read up to a limit."""
     assert "more than 64 KiB" in problem_of(folder, '{ command = ["yes"] }').message
 
 
+@pytest.mark.real
 def test_a_command_that_writes_bytes(folder):
     """Bytes that are not UTF-8 are not shown."""
     code = f"import os; os.write(1, b'{CANARY}\\\\xff')"
     assert "not UTF-8" in problem_of(folder, command(code)).message
 
 
+@pytest.mark.real
 def test_a_command_has_the_environment_and_nothing_else(folder):
     """It sees the environment that the configuration is read with."""
     folder.environ["MARK"] = "seen"

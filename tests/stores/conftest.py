@@ -122,7 +122,7 @@ type Start = Callable[[Path], Awaitable[Process]]
 
 
 @pytest_asyncio.fixture
-async def start(shared_kind: str) -> AsyncIterator[Start]:
+async def start(real: None, shared_kind: str) -> AsyncIterator[Start]:
     """Start a worker on a folder; killed when the test ends."""
     processes: list[Process] = []
 

@@ -108,6 +108,7 @@ async def test_bad_record_is_kept_and_alone(sqlite_store, path):
     assert await sqlite_store.load(grant("b")) == saved
 
 
+@pytest.mark.real
 async def test_bad_record_can_be_forgotten(sqlite_store, path):
     """The command in the hint makes room for a record anew."""
     execute(path, ("UPDATE records SET sealed = x'00'",))

@@ -51,6 +51,7 @@ async def test_everything_made_is_private(umask, sqlite, sqlite_store):
         ("locks", 0o777, "chmod 700"),
     ],
 )
+@pytest.mark.real
 async def test_wider_modes_are_refused(closed, sqlite, what, wider, fix):
     """What lets others in is refused with the command that mends it, which does."""
     target = closed.parent / what

@@ -210,7 +210,7 @@ def test_keyring_that_refuses_to_write_is_an_error():
 
 
 @pytest.fixture
-def no_keyring():
+def no_keyring(real):
     """Configure the library to have no keyring, as on a server."""
     before = keyring.get_keyring()
     keyring.set_keyring(keyring.backends.fail.Keyring())
@@ -279,6 +279,7 @@ def test_keyrings_of_the_system_count(module):
     ],
     ids=lambda found: type(found).__module__,
 )
+@pytest.mark.real
 def test_no_other_keyring_counts(found):
     """A keyring that fails, forgets, chains nothing or writes files is refused."""
     if getattr(found, "backends", None):

@@ -93,5 +93,5 @@ def test_any_sequence_does_as_a_dictionary(kind):
     machine = type("Machine", (Model,), {"kind": kind})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=20, stateful_step_count=20, deadline=None),
+        settings=settings(max_examples=20, stateful_step_count=20),
     )
