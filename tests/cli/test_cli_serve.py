@@ -21,6 +21,17 @@ LINE = r"GET api\.box\.com/2\.0/users/me \d+"
 TRUST = "mitmproxy/mitmproxy-ca-cert.pem"
 
 
+@pytest.fixture(scope="module")
+def proxy(box) -> Iterator[Child]:
+    """Run a proxy for the tests that only ask, or read what it says."""
+    confdir = ("--", "--set", "confdir=mitmproxy")
+    words = ("serve", "-c", "box/all.toml", "--listen", "127.0.0.1:0", *confdir)
+    child = box.stage.everbearer(*words)
+    child.wait_for("NOT THE REAL BOX")
+    yield child
+    box.stage.stop(child)
+
+
 @pytest.fixture
 def serve(box) -> Iterator[Callable[..., Child]]:
     """Start proxies in the sandbox's folder; they end with the test."""
@@ -58,11 +69,10 @@ def ask(box, port: int, *arguments: str) -> int:
     return status_of(box, *proxy, *arguments, *([] if arguments else [ME]))
 
 
-def test_the_banners_curl_line_works_as_it_is(box, serve):
+def test_the_banners_curl_line_works_as_it_is(box, proxy):
     """Copied from the banner and given to a shell, the line is answered 200."""
     need("curl")
-    child = serve()
-    line = child.wait_for(r"try: (curl .*)")[1]
+    line = proxy.wait_for(r"try: (curl .*)")[1]
     done = subprocess.run(
         ["sh", "-c", f"{line} -s -w '%{{http_code}}'"],
         env=box.stage.env,
@@ -117,15 +127,14 @@ def test_every_matched_request_is_one_line_and_no_other_is_told(box, serve):
         ["http://api.box.com/2.0/users/me"],
     ],
 )
-def test_explain_foretells_what_the_proxy_does(arguments, box, serve):
+def test_explain_foretells_what_the_proxy_does(arguments, box, proxy):
     """What explain says of a request is the reason in the proxy's line for it."""
     told = box.stage.output(
         "explain", "--json", "-c", "box/all.toml", "GET", arguments[-1], *arguments[:-1]
     )
-    child = serve()
-    before = len(child.said())
-    ask(box, port_of(child), *arguments)
-    line = child.wait_for(rf"GET \S+ \d+ \S+ {json.loads(told)['code']} ", before)
+    before = len(proxy.said())
+    ask(box, port_of(proxy), *arguments)
+    line = proxy.wait_for(rf"GET \S+ \d+ \S+ {json.loads(told)['code']} ", before)
     assert line
 
 
@@ -222,13 +231,15 @@ def test_a_change_of_the_configuration_is_told(box, serve):
 def test_the_bundle_of_authorities_is_private_and_gone_afterwards(box, serve):
     """What ca_file adds lies in a folder of mode 0700 while the proxy runs."""
     tmp = box.folder / "tmp"
+    before = set(tmp.iterdir())
     child = serve()
-    (bundle,) = tmp.glob("everbearer-*/authorities.pem")
+    (folder,) = set(tmp.iterdir()) - before
+    bundle = folder / "authorities.pem"
     assert bundle.stat().st_mode & 0o777 == 0o600
     assert bundle.parent.stat().st_mode & 0o777 == 0o700
     assert (box.folder / "box" / "ca.pem").read_text().strip() in bundle.read_text()
     box.stage.stop(child)
-    assert list(tmp.iterdir()) == []
+    assert set(tmp.iterdir()) == before
 
 
 def test_what_mitmproxy_must_not_do_is_refused(box):

@@ -42,7 +42,8 @@ def config_behind_http2(
         *(("--set", "stream_large_bodies=1m") if streaming else ("-s", __file__)),
     )
     port = front.wait_for(r"listening at 127\.0\.0\.1:(\d+)")[1]
-    config = sandbox.config("http2", "\n[proxy]\nhttp2 = true\n", "client_credentials")
+    name = "http2-streaming" if streaming else "http2"
+    config = sandbox.config(name, "\n[proxy]\nhttp2 = true\n", "client_credentials")
     text = config.read_text()
     authority = confdir / "mitmproxy-ca-cert.pem"
     text = text.replace('ca_file = "ca.pem"', f'ca_file = "{authority}"')

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +27,40 @@ MULTIPART = (
     + bytes(range(256)) * 40
     + b"\r\n--frontier--\r\n"
 )
+
+
+@dataclass
+class Stage:
+    """A sandbox, and a proxy for each configuration, made when it is wanted."""
+
+    place: Place
+    sandbox: Sandbox
+    proxies: dict[str, Proxy] = field(default_factory=dict)
+
+    def proxy(self, name: str, make: Callable[[], Path] | None = None) -> Proxy:
+        """Return the proxy of the configuration *name*, the sandbox's own or made."""
+        if name not in self.proxies:
+            config = make() if make else self.sandbox.state / f"{name}.toml"
+            self.proxies[name] = Proxy(self.place, config)
+        return self.proxies[name]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Start the sandbox."""
+    place = Place(tmp_path_factory.mktemp("bodies"))
+    try:
+        yield Stage(place, Sandbox(place))
+    finally:
+        place.close()
+
+
+@pytest.fixture
+def stage(shared: Stage) -> Stage:
+    """Give what is shared, without the faults and the memory of another test."""
+    shared.sandbox.call("DELETE", "faults")
+    shared.sandbox.forget()
+    return shared
 
 
 def noise(size: int) -> bytes:
@@ -66,14 +103,14 @@ BODIES: dict[str, tuple[bytes | int, list[str]]] = {
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_rejected_body_is_sent_once_more_and_only_once(
-    place: Place, sandbox: Sandbox, kind: str
+    stage: Stage, tmp_path: Path, kind: str
 ):
     """After a 401 the server gets the same bytes again, and nothing a third time."""
     given, arguments = BODIES[kind]
     body = noise(given) if isinstance(given, int) else given
-    (place.root / "body").write_bytes(body)
-    arguments = [part.replace("body", f"{place.root}/body") for part in arguments]
-    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+    (tmp_path / "body").write_bytes(body)
+    arguments = [part.replace("body", f"{tmp_path}/body") for part in arguments]
+    sandbox, proxy = stage.sandbox, stage.proxy("client_credentials")
 
     answer, seen = rejected_then(sandbox, proxy, *arguments, URL)
 
@@ -86,16 +123,15 @@ def test_rejected_body_is_sent_once_more_and_only_once(
     assert len(sandbox.token_requests()) == 1
 
 
-def test_rejected_upload_form_of_curl_becomes_a_file(place: Place, sandbox: Sandbox):
+def test_rejected_upload_form_of_curl_becomes_a_file(stage: Stage, tmp_path: Path):
     """A multipart upload that met a revoked token is answered 201, bytes intact."""
     content = noise(3 * MIB)
-    file = place.root / "photo.bin"
+    file = tmp_path / "photo.bin"
     file.write_bytes(content)
-    proxy = Proxy(place, sandbox.state / "refresh_token.toml")
 
     answer, seen = rejected_then(
-        sandbox,
-        proxy,
+        stage.sandbox,
+        stage.proxy("refresh_token"),
         *("-F", 'attributes={"name":"photo.bin","parent":{"id":"0"}}'),
         *("-F", f"file=@{file}"),
         "https://upload.box.com/api/2.0/files/content",
@@ -111,19 +147,18 @@ def test_rejected_upload_form_of_curl_becomes_a_file(place: Place, sandbox: Sand
 @pytest.mark.parametrize("size", [2000, 5 * MIB])
 @pytest.mark.parametrize("length", ["known", "unknown"])
 def test_rejected_http2_upload_is_sent_once_more(
-    place: Place, sandbox: Sandbox, size: int, length: str
+    stage: Stage, tmp_path: Path, size: int, length: str
 ):
     """An upload over HTTP/2, both sides, is replayed with the same bytes."""
     body = noise(size)
-    (place.root / "body").write_bytes(body)
-    proxy = Proxy(place, config_behind_http2(place, sandbox))
+    (tmp_path / "body").write_bytes(body)
     unknown = ("-H", "Content-Length:") if length == "unknown" else ()
 
     answer, seen = rejected_then(
-        sandbox,
-        proxy,
+        stage.sandbox,
+        stage.proxy("http2", lambda: config_behind_http2(stage.place, stage.sandbox)),
         *("--http2", "-w", "\n%{http_version}", *unknown),
-        *("-T", f"{place.root}/body", URL),
+        *("-T", f"{tmp_path}/body", URL),
     )
 
     assert answer.body.endswith(b"\n2")
@@ -138,14 +173,14 @@ def test_rejected_http2_upload_is_sent_once_more(
 @pytest.mark.parametrize("mode", ["keep", "close"])
 @pytest.mark.parametrize("length", ["known", "unknown"])
 def test_early_401_comes_back_and_the_next_try_is_answered(
-    place: Place, sandbox: Sandbox, mode: str, length: str
+    stage: Stage, mode: str, length: str
 ):
     """
     A 401 in the midst of an upload is given back, and renewed meanwhile.
 
     Half a body is never sent again, and nothing of it is ever answered 2xx.
     """
-    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+    sandbox, proxy = stage.sandbox, stage.proxy("client_credentials")
     half = noise(2 * MIB)
     if length == "known":
         framing, pieces = {"Content_Length": str(2 * len(half))}, [half, half]
@@ -154,6 +189,7 @@ def test_early_401_comes_back_and_the_next_try_is_answered(
         pieces = [framed(half), framed(half) + framed(b"")]
     with Tunnel(proxy) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
+        sandbox.forget()
         sandbox.fault({"early_401": mode}, path=THERE, times=1)
         tunnel.begin("PUT", THERE, **framing)
         tunnel.send(pieces[0])
@@ -166,7 +202,7 @@ def test_early_401_comes_back_and_the_next_try_is_answered(
             assert tunnel.ask("GET", ME).status == 200
     assert early.status == 401
     assert early.fields["www-authenticate"].startswith("Bearer")
-    assert len(sandbox.wait(2, path="/oauth2/token", phase="answered")) == 2
+    assert len(sandbox.wait(1, path="/oauth2/token", phase="answered")) == 1
     with Tunnel(proxy) as tunnel:
         # The old token is known to be dead: this waits for the new one, if need be.
         again = tunnel.ask("PUT", THERE, half + half)
@@ -174,21 +210,24 @@ def test_early_401_comes_back_and_the_next_try_is_answered(
     first, second = sandbox.requests(path=THERE)
     assert first["token_label"] != second["token_label"]
     assert second["body_sha256"] == hashlib.sha256(half + half).hexdigest()
-    assert len(sandbox.token_requests()) == 2
+    assert len(sandbox.token_requests()) == 1
 
 
 @pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("mode", ["keep", "close"])
 def test_curl_ends_when_the_401_is_early(
-    place: Place, sandbox: Sandbox, mode: str, http2: bool
+    stage: Stage, tmp_path: Path, mode: str, http2: bool
 ):
     """Curl sees the 401 of a large upload that was answered early, and ends."""
-    (place.root / "body").write_bytes(noise(20 * MIB))
-    upload = ("-T", f"{place.root}/body", "--http2" if http2 else "--http1.1", URL)
-    config = sandbox.state / "client_credentials.toml"
+    sandbox, place = stage.sandbox, stage.place
+    (tmp_path / "body").write_bytes(noise(20 * MIB))
+    upload = ("-T", f"{tmp_path}/body", "--http2" if http2 else "--http1.1", URL)
+    proxy = stage.proxy("client_credentials")
     if http2:
-        config = config_behind_http2(place, sandbox, streaming=True)
-    proxy = Proxy(place, config)
+        proxy = stage.proxy(
+            "http2-streaming",
+            lambda: config_behind_http2(place, sandbox, streaming=True),
+        )
     assert proxy.curl(f"https://api.box.com{ME}").status == 200
     sandbox.fault({"early_401": mode}, path=THERE, times=1)
 
@@ -205,11 +244,9 @@ def test_curl_ends_when_the_401_is_early(
 
 
 @pytest.mark.parametrize("mode", ["keep", "close"])
-def test_early_401_for_a_small_body_is_healed(
-    place: Place, sandbox: Sandbox, mode: str
-):
+def test_early_401_for_a_small_body_is_healed(stage: Stage, mode: str):
     """What the proxy has whole is replayed, however early the 401 came."""
-    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+    sandbox, proxy = stage.sandbox, stage.proxy("client_credentials")
     with Tunnel(proxy) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
         sandbox.fault({"early_401": mode}, path=THERE, times=1)
@@ -237,17 +274,18 @@ LIMITS = {
 
 @pytest.mark.parametrize("case", LIMITS)
 def test_body_above_a_limit_gets_its_401_as_it_was(
-    place: Place, sandbox: Sandbox, case: str
+    stage: Stage, tmp_path: Path, case: str
 ):
     """A body that could not be kept: the server's own 401, and a renewed token."""
     limit, framing = LIMITS[case]
     body = noise(3 * MIB)
-    (place.root / "body").write_bytes(body)
-    config = sandbox.config(
-        "limited", f"\n[proxy]\n{limit}\n", source="client_credentials"
+    (tmp_path / "body").write_bytes(body)
+    sandbox, name = stage.sandbox, limit.split()[0]
+    more = f"\n[proxy]\n{limit}\n"
+    proxy = stage.proxy(
+        name, lambda: sandbox.config(name, more, source="client_credentials")
     )
-    proxy = Proxy(place, config)
-    upload = (*framing, "-T", f"{place.root}/body", URL)
+    upload = (*framing, "-T", f"{tmp_path}/body", URL)
 
     refused, seen = rejected_then(sandbox, proxy, *upload)
 
