@@ -15,6 +15,7 @@ import pytest
 
 from everbearer.cli.stage import Child
 from needs import need
+from ports import unused_port
 
 ME = "https://api.box.com/2.0/users/me"
 LINE = r"GET api\.box\.com/2\.0/users/me \d+"
@@ -140,9 +141,7 @@ def test_explain_foretells_what_the_proxy_does(arguments, box, proxy):
 
 def test_quiet_tells_only_what_is_wrong(box, serve):
     """With -q neither banner nor requests; warnings all the same."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     child = serve("-q", "--listen", f"127.0.0.1:{port}")
     assert ask(box, port) == 200
     assert ask(box, port, "-H", "Everbearer-Profile: frob", ME) == 400
@@ -191,9 +190,7 @@ def test_a_taken_address_is_named_with_what_to_do(box):
 
 def test_listen_moves_the_explicit_proxy_and_leaves_other_listeners(box, serve):
     """The reverse listener keeps its address, its profile and its own curl line."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     path = box.folder / "box" / "reverse_too.toml"
     path.touch(mode=0o600)
     path.write_text(
@@ -254,9 +251,7 @@ def test_what_mitmproxy_must_not_do_is_refused(box):
 
 def test_the_web_interface_is_told_once_and_without_its_chatter(box):
     """With --ui web the address is told, requests are, connections are not."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        web = f"web_port={probe.getsockname()[1]}"
+    web = f"web_port={unused_port()}"
     words = ("-c", "box/all.toml", "--listen", "127.0.0.1:0", "--ui", "web", "--")
     options = ("confdir=mitmproxy", "web_open_browser=false", web)
     sets = [word for option in options for word in ("--set", option)]

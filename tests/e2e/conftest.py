@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import Place, Sandbox
+from ports import unused_port
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,16 +36,11 @@ def sandbox(place: Place) -> Sandbox:
 
 @pytest.fixture
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Return a port that nobody listens on."""
+    return unused_port()
 
 
 @pytest.fixture
 def ports() -> tuple[int, int]:
-    """Return two ports that were free a moment ago."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as one,
-        socket.create_server(("127.0.0.1", 0)) as other,
-    ):
-        return one.getsockname()[1], other.getsockname()[1]
+    """Return two ports that nobody listens on."""
+    return unused_port(), unused_port()

@@ -8,7 +8,6 @@ import os
 import queue
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from needs import need
+from ports import unused_port
 
 START = 40.0
 """Seconds a process may take to be ready on a busy machine."""
@@ -325,8 +325,7 @@ class Stock:
         inject = Path(__file__).parents[2] / "addon" / "inject.py"
         self.confdir = place.root / "mitmproxy"
         # mitmproxy itself knows no port 0 that it would tell of afterwards.
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
+        self.port = unused_port()
         command = [
             str(Path(sys.executable).with_name(program)),
             *("-s", str(script or inject)),

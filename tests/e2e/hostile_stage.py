@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import Place, Proxy, Sandbox, Stock
 from hostile_row import API, Ports, Row
+from ports import unused_port
 from upstream_proxy import UpstreamProxy
 from wrong_server import WrongServer
 
@@ -142,15 +141,3 @@ def lead_by(upstream: UpstreamProxy, config: Path) -> None:
     _, listeners, rest = rest.partition("\n[[listeners]]")
     proxy = f'[network]\nupstream_proxy = "http://127.0.0.1:{upstream.port}"'
     config.write_text(head.replace("[network]", proxy) + listeners + rest)
-
-
-def unused_port() -> int:
-    """Return a free port that nobody gets by asking for any."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

@@ -10,7 +10,8 @@ import pytest
 from harness import Place, Proxy, Sandbox, Stock, curl
 from hostile_requests import ROWS
 from hostile_row import API, ME, Row, request
-from hostile_stage import Stage, configuration, staged, unused_port
+from hostile_stage import Stage, configuration, staged
+from ports import unused_port
 from raw_client import ask
 from wrong_server import WrongServer
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness import Answer, Place, Proxy, Sandbox, curl
-from hostile_stage import configuration, unused_port
+from hostile_stage import configuration
+from ports import unused_port
 from wrong_server import WrongServer
 
 ME = "https://api.box.com/2.0/users/me"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 
 from everbearer import errors
 from harness import Place, Process
+from ports import unused_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -47,8 +47,7 @@ def _line(line: str) -> str:
 @pytest.fixture
 def shell(place: Place, free_port: int) -> Callable[[str], str]:
     """Give a function that puts this test's ports into a text."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        another = server.getsockname()[1]
+    another = unused_port()
 
     def translate(text: str) -> str:
         text = text.replace(
