@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -218,16 +218,25 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def unasked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, str]]:
+    """Start a sandbox that nobody may ask; give the text of its JSON file as well."""
+    place = Place(tmp_path_factory.mktemp("unasked"))
+    try:
+        sandbox = Sandbox(place)
+        yield sandbox, (sandbox.state / "jwt_config.json").read_text()
+    finally:
+        place.close()
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_damaged_key_is_a_configuration_error_that_names_its_file(
-    place: Place,
-    sandbox: Sandbox,
-    box_file: dict[str, Any],
-    command: str,
-    damage: str,
+    place: Place, unasked: tuple[Sandbox, str], command: str, damage: str
 ):
     """Exit 2 and one line with the file; no traceback, no part of the key."""
+    sandbox, text = unasked
+    box_file = json.loads(text)
     auth = box_file["boxAppSettings"]["appAuth"]
     DAMAGES[damage](auth)
     path = private(sandbox.state / "jwt_config.json", json.dumps(box_file))
