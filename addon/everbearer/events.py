@@ -42,7 +42,11 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A request was sent once more after a 401."""
+    """
+    A request was sent once more after a 401.
+
+    `learned` tells that it was for what the server had told, not for a new token.
+    """
 
     at: float
     profile: str
@@ -51,6 +55,7 @@ class Replayed:
     path: str
     status: int
     duration: float
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from harness import Place, Sandbox
 from ports import unused_port
+from toy_server import ToyServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,3 +45,11 @@ def free_port() -> int:
 def ports() -> tuple[int, int]:
     """Return two ports that nobody listens on."""
     return unused_port(), unused_port()
+
+
+@pytest.fixture
+def server(place: Place) -> Iterator[ToyServer]:
+    """Start a server that checks the toy scheme's signatures."""
+    toy = ToyServer(place.root)
+    yield toy
+    toy.close()

@@ -18,7 +18,12 @@ _KINDS = {
     "CancelledError": asyncio.CancelledError,
     "BaseException": type("Worst", (BaseException,), {}),
 }
-_HOOKS_OF_OURS = {"EverbearerTokens", "EverbearerGuard", "EverbearerConnections"}
+_HOOKS_OF_OURS = {
+    "EverbearerTokens",
+    "EverbearerBodies",
+    "EverbearerGuard",
+    "EverbearerConnections",
+}
 
 
 class Fault:
@@ -39,8 +44,10 @@ class Fault:
         if event != "call" or "/everbearer/" not in code.co_filename:
             return
         owner, _, name = code.co_qualname.rpartition(".")
-        if name == "wait_for_resume" or (
-            owner in _HOOKS_OF_OURS and not name.startswith("_")
+        if (
+            name == "wait_for_resume"
+            or owner == "Held"
+            or (owner in _HOOKS_OF_OURS and not name.startswith("_"))
         ):
             return  # what mitmproxy calls itself, not something called from there
         if asyncio.current_task() is not self.task:

@@ -252,10 +252,11 @@ class Proxy:
         *arguments: str,
         mitmproxy: tuple[str, ...] = (),
         listen: str = "127.0.0.1:0",
+        program: tuple[str, ...] = ("-m", "everbearer"),
         **env: str,
     ) -> None:
         self.confdir = place.root / "mitmproxy"
-        command = [sys.executable, "-m", "everbearer", "serve", "-c", str(config)]
+        command = [sys.executable, *program, "serve", "-c", str(config)]
         if listen:
             command += ["--listen", listen]
         command += [*arguments, "--", "--set", f"confdir={self.confdir}", *mitmproxy]

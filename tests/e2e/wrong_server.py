@@ -26,6 +26,18 @@ NAMES = (
 
 ADDRESSES = ("127.0.0.1", "203.0.113.7", "2001:db8::7")
 
+# RFC 5280 §4.2.1.3: a CA's certificate says so; Python 3.13 insists.
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 _TLS_RECORD = b"\x16"
 _PATIENCE = 20.0
 _ANSWER = b"HTTP/1.1 200 OK\r\nServer: wrong\r\nContent-Length: 0\r\n\r\n"
@@ -40,7 +52,7 @@ class WrongServer:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.authority, chain = _certificates()
+        self.authority, chain = certificates(NAMES)
         pem = folder / "wrong_server.pem"
         pem.write_bytes(chain)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -109,8 +121,8 @@ class WrongServer:
             self._received.append(data)
 
 
-def _certificates() -> tuple[str, bytes]:
-    """Return a CA's certificate, and a server's certificate with its key."""
+def certificates(hosts: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return a CA's certificate, and the certificate of *hosts* with its key."""
     now = dt.datetime.now(dt.UTC)
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wrong server's CA")])
@@ -130,9 +142,9 @@ def _certificates() -> tuple[str, bytes]:
     authority = begin(issuer, ca_key.public_key(), ca=True)
     authority = authority.add_extension(
         x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False
-    )
+    ).add_extension(_SIGNS, critical=True)
     names = [
-        *(x509.DNSName(name) for name in NAMES),
+        *(x509.DNSName(name) for name in hosts),
         *(x509.IPAddress(ipaddress.ip_address(text)) for text in ADDRESSES),
     ]
     server = (

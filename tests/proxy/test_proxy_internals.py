@@ -8,6 +8,7 @@ import pytest
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState
 from mitmproxy.flow import Flow
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.test import taddons
 
@@ -39,6 +40,8 @@ def test_a_method_that_is_gone_is_named(kind: type, name: str, monkeypatch):
     [
         (ConnectionHandler, {"_drain_lock", "transports", "wakeup_timer"}),
         (Flow, {"_backup"}),
+        (HttpLayer, {"streams"}),
+        (HttpStream, {"request_body_buf"}),
         (Proxyserver, {"connections"}),
     ],
 )

@@ -2,7 +2,8 @@
 A second scheme, to prove that the contract is not just bearer in disguise.
 
 A request is signed by HMAC over method, path, body digest and a nonce of the
-server, which it tells in a challenge the first time.
+server, which it tells in a challenge the first time, and again where the one that
+was used is stale. It says as well when the key is good no longer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import hmac
 from typing import TYPE_CHECKING, ClassVar
 
 from everbearer.oauth.challenge import parse
-from everbearer.schemes.contract import Accept, Again, Changes, GiveBack, Need
+from everbearer.schemes.contract import (
+    Accept,
+    Again,
+    Changes,
+    GiveBack,
+    Need,
+    Renew,
+)
 from everbearer.secret import Secret
 
 if TYPE_CHECKING:
@@ -47,15 +55,20 @@ class Toy:
         return Changes((("toy-signature", Secret(signature)), ("toy-nonce", learned)))
 
     def answered(self, view: RequestView, answer: Answer, changes: Changes) -> Outcome:
-        """Take the nonce of a first 401; a signature that was refused stays so."""
+        """Take the nonce of a 401, unless another one would be refused as well."""
         del view
         if answer.status != 401:
             return Accept()
-        if dict(changes.fields).get("toy-nonce"):
-            return GiveBack("the signature was refused")
+        told = {}
         for challenge in parse(answer.fields.get("www-authenticate", ())):
-            if challenge.scheme == self.name and "nonce" in challenge.params:
-                return Again(challenge.params["nonce"])
+            if challenge.scheme == self.name:
+                told = challenge.params
+        if told.get("error") == "revoked":
+            return Renew("revoked")
+        if dict(changes.fields).get("toy-nonce") and told.get("error") != "stale":
+            return GiveBack("the signature was refused")
+        if "nonce" in told:
+            return Again(told["nonce"])
         return GiveBack("no nonce was told")
 
 

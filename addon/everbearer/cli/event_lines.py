@@ -49,10 +49,11 @@ def _told(event: Event) -> Line:
         case Exchanged():
             line = _exchanged(event)
         case Replayed():
+            what = "what the server told" if event.learned else "a new token of"
             line = Line(
                 logging.INFO,
                 f"{event.method} {event.host}{_shown(event.path)} was answered 401,"
-                f" sent once more with a new token of {event.profile}:"
+                f" sent once more with {what} {event.profile}:"
                 f" {event.status or 'no answer'} {_ms(event.duration)}",
             )
         case Renewed():

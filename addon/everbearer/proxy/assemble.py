@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everbearer.proxy.authorize import Authorizer
+from everbearer.proxy.bodies import EverbearerBodies
 from everbearer.proxy.connections import EverbearerConnections
 from everbearer.proxy.guard import EverbearerGuard
 from everbearer.proxy.life import EverbearerLife
 from everbearer.proxy.notes import Notes
+from everbearer.proxy.options import IDLE_TIMEOUT
 from everbearer.proxy.poison import Poison
 from everbearer.proxy.recovery import Recovery
 from everbearer.proxy.replay import Replays
 from everbearer.proxy.replay_connection import Limits
 from everbearer.proxy.tokens import EverbearerTokens
+from everbearer.schemes import SCHEMES
+from everbearer.schemes.contract import Need
 
 if TYPE_CHECKING:
     from everbearer.broker import Broker
@@ -42,12 +47,22 @@ def assemble(
     visible in flows although they are streamed.
     """
     notes, poison = Notes(), Poison()
-    recovery = Recovery(broker, Replays(broker, notes, Limits()))
-    return Addons(
-        front=(
-            EverbearerConnections(broker, poison, control_ports),
-            EverbearerTokens(broker, notes, recovery, poison, keep_bodies=keep_bodies),
-            EverbearerLife(broker),
+    authorizer = Authorizer(broker)
+    recovery = Recovery(broker, authorizer, Replays(authorizer, notes, Limits()))
+    front: list[object] = [
+        EverbearerConnections(broker, poison, control_ports),
+        EverbearerTokens(
+            broker, notes, authorizer, recovery, poison, keep_bodies=keep_bodies
         ),
+        EverbearerLife(broker),
+    ]
+    # Every request pays for a hook: only where a scheme has a use for it.
+    if any(Need.BODY_DIGEST in scheme.needs for scheme in SCHEMES.values()):
+        # As long as any other request may take.
+        limits = Limits(patience=IDLE_TIMEOUT, deadline=IDLE_TIMEOUT)
+        sender = Replays(authorizer, notes, limits)
+        front.append(EverbearerBodies(broker, notes, authorizer, sender))
+    return Addons(
+        front=tuple(front),
         guard=EverbearerGuard(broker, notes),
     )

@@ -9,13 +9,16 @@ does would hang the client.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from everbearer.proxy import internals
 from everbearer.report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mitmproxy.http import HTTPFlow
 
     from everbearer.proxy.spool import Spool
@@ -29,6 +32,14 @@ KEPT: Final = 1024 * 1024
 def is_small(length: int | None) -> bool:
     """Tell whether mitmproxy may keep a body of this length."""
     return length is not None and length <= KEPT
+
+
+def digest(pieces: Iterable[bytes]) -> str:
+    """Return the digest of a body as schemes get it (contract.Need)."""
+    whole = hashlib.sha256()
+    for piece in pieces:
+        whole.update(piece)
+    return whole.hexdigest()
 
 
 class Copy:
@@ -93,3 +104,35 @@ class Stream:
             if self._spool is not None:
                 self._spool.broken = "an internal error"
         return chunk
+
+
+class Held:
+    """
+    Stands where mitmproxy gathers a body, and puts it into *spool* instead.
+
+    It seems empty at all times: whatever mitmproxy's limits are, it then neither
+    begins to stream, which would let the head out, nor holds the body in memory.
+    """
+
+    __slots__ = ("_spool",)
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def __iadd__(self, chunk: bytes) -> Self:
+        """Keep *chunk*, or drop it once the spool is broken."""
+        try:
+            self._spool.write(chunk)
+        except BaseException as error:
+            report("the body of a request could not be kept", error)
+            self._spool.broken = "an internal error"
+        return self
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bytes__(self) -> bytes:
+        return b""
+
+    def clear(self) -> None:
+        """Do nothing: the spool is closed with its request."""

@@ -16,7 +16,7 @@ from everbearer.policy.verdict import Inject
 from everbearer.proxy import internals
 from everbearer.proxy.notes import Target
 from everbearer.proxy.redact import redact
-from everbearer.proxy.refusal import Refusal, answer, kill, refuse
+from everbearer.proxy.refusal import Refusal, kill, refuse
 from everbearer.report import report
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class EverbearerGuard:
             return note  # it does not leave
         if note is None or note.target is None:
             self._stop(flow, _UNDECIDED)
+        elif note.awaits_body:
+            if flow.request.stream or flow.request.timestamp_end is not None:
+                moved = Target.of(flow) != note.target
+                self._stop(flow, _MOVED if moved else _UNDECIDED)
         elif note.credential is not None and not _as_decided(flow, note):
             redact(flow, self._broker.scheme(note.credential.profile))
             logger.error(
@@ -88,11 +92,7 @@ class EverbearerGuard:
 
     def _stop(self, flow: HTTPFlow, refusal: Refusal) -> None:
         try:
-            problems = self._broker.problems
-            if flow.request.stream or flow.request.raw_content is None:
-                refuse(flow, refusal, problems)
-            else:
-                answer(flow, refusal, problems)
+            refuse(flow, refusal, self._broker.problems)
         except BaseException as error:
             report("a refusal failed: the connection is closed", error)
             kill(flow)

@@ -15,6 +15,7 @@ from mitmproxy import ctx
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.flow import Flow
 from mitmproxy.proxy import server
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
         "wakeup_timer",
     ),
     Flow: ("_backup", "wait_for_resume"),
+    HttpLayer: ("streams",),
+    HttpStream: ("request_body_buf", "state_consume_request_body"),
     Proxyserver: ("connections",),
 }
 """What is used here and in replay_connection, by class."""
@@ -88,6 +91,33 @@ async def reading_paused(client: Client) -> AsyncIterator[None]:
         return
     async with handler._drain_lock:  # noqa: SLF001 - see above
         yield
+
+
+def gather_into(flow: HTTPFlow, buffer: object) -> None:
+    """
+    Let mitmproxy gather the body of *flow*, in `requestheaders`, in *buffer*.
+
+    `HttpStream.state_consume_request_body` does to its `request_body_buf` what
+    `body.Held` can: it adds chunks with `+=`, asks for its length and its bytes
+    and clears it. A flow does not know its stream; what a connection knows is its
+    layers, of which an HTTP one has streams, and a stream (a CONNECT) layers.
+
+    Raises LookupError where there is none.
+    """
+    handler = connection_handler(flow.client_conn)
+    layers = list(handler.layer.context.layers) if handler else []
+    seen = set()
+    while layers:
+        layer = layers.pop()
+        if not isinstance(layer, HttpLayer) or id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        for stream in layer.streams.values():
+            if getattr(stream, "flow", None) is flow:
+                stream.request_body_buf = buffer  # type: ignore[assignment]
+                return
+            layers += stream.context.layers
+    raise LookupError("the request has no stream")
 
 
 def set_address(server: Server, address: tuple[str, int] | None) -> None:

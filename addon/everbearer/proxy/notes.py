@@ -54,7 +54,9 @@ class Note:
     One flow: what was decided, what was done, where it was to go.
 
     `target` is set last, once the request is ready to leave: a flow without one
-    has not been decided and must not leave.
+    has not been decided and must not leave. `awaits_body` until a request that
+    leaves only once its whole body is there was authorised: until then its target
+    is where it was decided to go.
     """
 
     flow: HTTPFlow
@@ -65,6 +67,8 @@ class Note:
     changes: Changes | None = None
     outcome: Outcome | None = None
     target: Target | None = None
+    awaits_body: bool = False
+    body_digest: str | None = None
     spool: Spool | None = None
     answer_copy: Copy | None = None
     refusal: Refusal | None = None

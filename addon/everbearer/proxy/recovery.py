@@ -9,7 +9,7 @@ from everbearer.errors import EverbearerError
 from everbearer.events import Replayed
 from everbearer.oauth.challenge import bearer_error
 from everbearer.policy.verdict import Pass
-from everbearer.proxy.hopeless import Hopeless, place
+from everbearer.proxy.hopeless import Hopeless, Place, place
 from everbearer.proxy.refusal import Refusal, answer, from_error
 from everbearer.proxy.replay import cannot_replay
 from everbearer.proxy.replay_connection import AnswerTooLarge, ReplayFailed
@@ -17,12 +17,11 @@ from everbearer.recent import Recent
 from everbearer.schemes.contract import Again, Answer, GiveBack, Renew
 
 if TYPE_CHECKING:
-    from mitmproxy.http import Response
-
     from everbearer.broker import Broker
+    from everbearer.proxy.authorize import Authorizer
     from everbearer.proxy.notes import Note
     from everbearer.proxy.replay import Replays
-    from everbearer.schemes.contract import Credential
+    from everbearer.schemes.contract import Credential, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +36,11 @@ _OWN: Final = (
 class Recovery:
     """Decides nothing by itself: the scheme says what an answer means."""
 
-    def __init__(self, broker: Broker, replays: Replays) -> None:
+    def __init__(
+        self, broker: Broker, authorizer: Authorizer, replays: Replays
+    ) -> None:
         self._broker = broker
+        self._authorizer = authorizer
         self._replays = replays
         self._hopeless = Hopeless()
         self._rejected = Recent[tuple[str, str, str], None](_REJECTED_MEMORY)
@@ -60,56 +62,80 @@ class Recovery:
             return False
         if isinstance(verdict, Pass):
             return verdict.heal is not None and response.status_code == _UNAUTHORIZED
-        if note.credential is None or note.changes is None or note.view is None:
+        if note.credential is None or note.changes is None:
             return False
-        scheme = self._broker.scheme(note.credential.profile)
-        note.outcome = scheme.answered(note.view, _answer(note), note.changes)
+        self._judge(note)
         return isinstance(note.outcome, Renew | Again)
 
+    def _judge(self, note: Note) -> None:
+        """Ask the scheme what the answer means, and keep what it learned from it."""
+        assert note.credential is not None
+        assert note.changes is not None
+        assert note.view is not None
+        profile = note.credential.profile
+        scheme = self._broker.scheme(profile)
+        note.outcome = scheme.answered(note.view, _answer(note), note.changes)
+        if isinstance(note.outcome, Again):
+            self._authorizer.learn(note.view, profile, note.outcome.learned)
+
     async def recover(self, note: Note) -> None:
-        """Put a healed answer in the place of a 401, where one can be had."""
+        """
+        Put a healed answer in the place of a 401, where one can be had.
+
+        What the scheme makes of that answer is done as well: at most one renewal
+        and one `Again` for a request.
+        """
         if isinstance(note.verdict, Pass):
             if note.verdict.heal is not None:
                 await self._heal(note)
             elif _own_was_rejected(note):
                 note.remark = _OWN
             return
-        if note.credential is None:
-            return
-        match note.outcome:
-            case Renew():
-                await self._renew(note, note.credential)
-            case Again(learned):
-                await self._replay(note, note.credential, learned)
-            case GiveBack(reason):
-                note.remark = reason
+        done: set[type[Outcome]] = set()
+        while (
+            isinstance(note.outcome, Renew | Again) and type(note.outcome) not in done
+        ):
+            done.add(type(note.outcome))
+            if not await self._act(note):
+                return
+        if isinstance(note.outcome, GiveBack):
+            note.remark = note.outcome.reason
+        elif isinstance(note.outcome, Renew):
+            self._note_hopeless(note)
 
-    async def _renew(self, note: Note, failed: Credential) -> None:
+    async def _act(self, note: Note) -> bool:
+        """Do what the outcome asks for; tell whether another answer came of it."""
+        assert note.credential is not None
+        if isinstance(note.outcome, Renew):
+            return await self._renew(note, note.credential)
+        return await self._replay(note, note.credential)
+
+    def _note_hopeless(self, note: Note) -> None:
+        """Remember that a renewed credential was refused as well."""
+        assert note.credential is not None
+        token = note.credential.token
+        # One that another had obtained before may have been dead as well.
+        if token.issued_at > note.started:
+            self._hopeless.note_hopeless(
+                _place(note), token.fingerprint, self._broker.clock.now()
+            )
+
+    async def _renew(self, note: Note, failed: Credential) -> bool:
         profile, fingerprint = failed.profile, failed.token.fingerprint
-        assert note.view is not None
-        where = place(profile, note.view.method, note.view.path)
-        if self._hopeless.hopeless(where, fingerprint, self._broker.clock.now()):
+        if self._hopeless.hopeless(_place(note), fingerprint, self._broker.clock.now()):
             note.remark = "renewing did not help before: given back"
-            return
+            return False
         if not self._broker.can_renew(profile) and not _says_invalid(note):
             # Nothing else can be had, and the token may be good elsewhere.
             note.remark = "not usable here, and this profile has no other token"
-            return
-        why = cannot_replay(note) or _streamed(note)
+            return False
+        why = _cannot_replay(note)
         if why:
             note.remark = f"not replayed: {why}"
             self._broker.recover_later(profile, fingerprint)
-            return
+            return False
         credential = await self._other(note, failed)
-        if credential is None:
-            return
-        again = await self._replay(note, credential, None)
-        # One that another had obtained before may have been dead as well.
-        renewed = credential.token.issued_at > note.started
-        if renewed and again is not None and again.status_code == _UNAUTHORIZED:
-            self._hopeless.note_hopeless(
-                where, credential.token.fingerprint, self._broker.clock.now()
-            )
+        return credential is not None and await self._replay(note, credential)
 
     async def _heal(self, note: Note) -> None:
         """Replace a client's own token that was rejected, under `heal`."""
@@ -124,7 +150,7 @@ class Recovery:
         client = note.flow.client_conn.peername[0]
         token = note.view.authorization.fingerprint
         self._rejected[client, verdict.heal, token] = None
-        why = cannot_replay(note) or _streamed(note)
+        why = _cannot_replay(note)
         if why:
             note.remark = f"not replayed: {why}"
             return
@@ -133,7 +159,8 @@ class Recovery:
         except EverbearerError as error:
             note.remark = f"not healed: {error.message}"
             return
-        await self._replay(note, credential, None)
+        if await self._replay(note, credential) and isinstance(note.outcome, Again):
+            await self._replay(note, credential)
 
     async def _other(self, note: Note, failed: Credential) -> Credential | None:
         try:
@@ -143,19 +170,17 @@ class Recovery:
             answer(note.flow, note.refusal, self._broker.problems)
             return None
 
-    async def _replay(
-        self, note: Note, credential: Credential, learned: str | None
-    ) -> Response | None:
+    async def _replay(self, note: Note, credential: Credential) -> bool:
         began = self._broker.clock.now()
-        why = cannot_replay(note)
+        why = _cannot_replay(note)
         if why:
             note.remark = f"not replayed: {why}"
-            return None
+            return False
         try:
-            response = await self._replays.send(note, credential, learned)
+            response = await self._replays.send(note, credential)
         except AnswerTooLarge:
             note.remark = "the replay's answer is too long to hold: try again"
-            return None
+            return False
         except ReplayFailed as error:
             note.refusal = Refusal(
                 502,
@@ -165,11 +190,11 @@ class Recovery:
                 credential.profile,
             )
             answer(note.flow, note.refusal, self._broker.problems)
-            return None
+            return False
         note.flow.response = response.copy()
         note.flow.response.stream = False
-        note.replayed = True
-        note.credential = credential
+        note.replayed, learned = True, isinstance(note.outcome, Again)
+        self._judge(note)
         assert note.view is not None
         self._broker.publish(
             Replayed(
@@ -180,9 +205,10 @@ class Recovery:
                 path=note.view.path,
                 status=response.status_code,
                 duration=self._broker.clock.now() - began,
+                learned=learned,
             )
         )
-        return response
+        return True
 
 
 def _own_was_rejected(note: Note) -> bool:
@@ -204,9 +230,17 @@ def _answer(note: Note) -> Answer:
     return Answer(response.status_code, fields)
 
 
-def _streamed(note: Note) -> str:
+def _cannot_replay(note: Note) -> str:
     response = note.flow.response
-    return "its answer is already on its way" if response and response.stream else ""
+    if response is not None and response.stream:
+        return cannot_replay(note) or "its answer is already on its way"
+    return cannot_replay(note)
+
+
+def _place(note: Note) -> Place:
+    assert note.credential is not None
+    assert note.view is not None
+    return place(note.credential.profile, note.view.method, note.view.path)
 
 
 def _challenge_error(note: Note) -> str | None:

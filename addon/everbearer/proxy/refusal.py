@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Final
 from mitmproxy import http
 
 from everbearer.errors import EverbearerError, TokenEndpointUnavailable
+from everbearer.policy.verdict import Inject
 from everbearer.proxy.body import is_small
 from everbearer.proxy.look import body_length
+from everbearer.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from everbearer.policy.verdict import Refuse
+    from everbearer.proxy.notes import Note
 
 logger = logging.getLogger(__name__)
 
@@ -132,11 +135,11 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> No
     """
     Keep the request from leaving.
 
-    With a small body the client gets the refusal as an answer. With any other
-    mitmproxy would read it all into memory first: the connection is closed and
-    the log has the reason.
+    With a small body, or one that is all there, the client gets the refusal as an
+    answer. With any other mitmproxy would read it all into memory first: the
+    connection is closed and the log has the reason.
     """
-    if is_small(body_length(flow)):
+    if flow.request.raw_content is not None or is_small(body_length(flow)):
         flow.request.stream = False
         answer(flow, refusal, problems)
         return
@@ -149,6 +152,33 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> No
         refusal.code,
     )
     kill(flow)
+
+
+def fail_closed(
+    flow: http.HTTPFlow,
+    note: Note | None,
+    error: BaseException,
+    problems: Sequence[str],
+) -> None:
+    """
+    Keep the request from leaving after *error* in a hook; never raises.
+
+    A second failure in here is the guard's: there is no finished note.
+    """
+    try:
+        profile = ""
+        if note is not None and isinstance(note.verdict, Inject):
+            profile = note.verdict.profile
+        refusal = from_error(error, profile)
+        if refusal.code == _INTERNAL:
+            report("a request was refused", error)
+        if note is not None:
+            note.target = None
+            note.refusal = refusal
+        refuse(flow, refusal, problems)
+    except BaseException as another:
+        report("a refusal failed: the connection is closed", another)
+        kill(flow)
 
 
 def kill(flow: http.HTTPFlow) -> None:

@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from everbearer.proxy.apply import apply
+from everbearer.proxy.body import digest
 from everbearer.proxy.notes import Note, Target
 from everbearer.proxy.replay_connection import (
     Limits,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mitmproxy.http import HTTPFlow, Response
 
-    from everbearer.broker import Broker
+    from everbearer.proxy.authorize import Authorizer
     from everbearer.proxy.notes import Notes
     from everbearer.schemes.contract import Credential
 
@@ -42,34 +42,37 @@ def cannot_replay(note: Note) -> str:
         return "the client was still sending its body"
     if flow.websocket is not None:
         return "a WebSocket is not opened twice"
-    if not flow.request.stream:
-        return "" if flow.request.raw_content is not None else "its body was not kept"
-    if note.spool is None:
+    if note.spool is not None:
+        return note.spool.broken
+    if flow.request.stream or flow.request.raw_content is None:
         return "its body was not kept"
-    return note.spool.broken
+    return ""
 
 
 class Replays:
     """Sends requests once more, a limited number at a time."""
 
-    def __init__(self, broker: Broker, notes: Notes, limits: Limits) -> None:
-        self._broker = broker
+    def __init__(self, authorizer: Authorizer, notes: Notes, limits: Limits) -> None:
+        self._authorizer = authorizer
         self._notes = notes
         self._limits = limits
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def send(
-        self, note: Note, credential: Credential, learned: str | None
-    ) -> Response:
+    async def send(self, note: Note, credential: Credential) -> Response:
         """
         Send the request of *note* with *credential* and return the answer.
 
+        The note then has the credential and the changes that were answered.
         Raises AnswerTooLarge or ReplayFailed (replay_connection).
         """
         async with self._places:
             if self._notes.closed:
                 raise ReplayFailed("everbearer is stopping")
-            flow = self._copy(note, credential, learned)
+            if note.body_digest is None and self._authorizer.needs_body(
+                credential.profile
+            ):
+                note.body_digest = await asyncio.to_thread(digest, _pieces(note))
+            flow = self._copy(note, credential)
             replay_note = self._notes.get(flow)
             assert replay_note is not None
             try:
@@ -84,11 +87,10 @@ class Replays:
             finally:
                 self._notes.forget(replay_note)
             assert flow.response is not None
+            note.credential, note.changes = credential, replay_note.changes
             return flow.response
 
-    def _copy(
-        self, note: Note, credential: Credential, learned: str | None
-    ) -> HTTPFlow:
+    def _copy(self, note: Note, credential: Credential) -> HTTPFlow:
         """Make the replay's flow and its note: decided as the first one was."""
         flow: HTTPFlow = note.flow.copy()
         flow.response = None
@@ -98,24 +100,18 @@ class Replays:
         flow.request.stream = False
         flow.request.timestamp_end = None
         flow.server_conn.via = note.flow.server_conn.via
-        if note.spool is not None and flow.request.stream is False:
-            _frame(flow, note.spool.size)
+        if note.spool is not None:
+            frame(flow, note.spool.size)
         assert note.view is not None
-        scheme = self._broker.scheme(credential.profile)
-        changes = scheme.prepare(
-            note.view,
-            credential,
-            None,
-            learned,
-            self._broker.clock.wall(),
-            self._broker.nonce(),
+        changes = self._authorizer.authorize(
+            flow, note.view, credential, note.body_digest
         )
-        apply(flow, scheme, changes)
         copy = replace(
             note,
             flow=flow,
             spool=None,
             is_replay=True,
+            awaits_body=False,
             credential=credential,
             changes=changes,
             target=Target.of(flow),
@@ -125,14 +121,14 @@ class Replays:
 
 
 def _pieces(note: Note) -> Iterator[bytes]:
-    if note.spool is not None and note.flow.request.stream:
+    if note.spool is not None:
         return note.spool.chunks()
     content = note.flow.request.raw_content
     return iter([content] if content else [])
 
 
-def _frame(flow: HTTPFlow, size: int) -> None:
-    # The length is known now; HTTP/1.1 needs one, or chunks, to end the body.
+def frame(flow: HTTPFlow, size: int) -> None:
+    """Say how long the body is: HTTP/1.1 needs that, or chunks, to end it."""
     fields = flow.request.headers
     if "content-length" not in fields and "transfer-encoding" not in fields and size:
         fields["content-length"] = str(size)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mitmproxy.net.http.http1 import expected_http_body_size
 
 from everbearer.policy.verdict import Inject, Pass
-from everbearer.proxy.body import KEPT, Copy, Stream, is_small
+from everbearer.proxy import internals
+from everbearer.proxy.body import KEPT, Copy, Held, Stream, is_small
 from everbearer.proxy.spool import Spool
 
 if TYPE_CHECKING:
@@ -29,6 +30,21 @@ def stream_request(note: Note, settings: ProxySettings, budget: Budget) -> None:
     flow.request.stream = Stream(flow, note.spool)
 
 
+def hold_request(note: Note, settings: ProxySettings, budget: Budget) -> None:
+    """
+    Keep a request back until its whole body is there.
+
+    The body goes to a spool; one that the spool cannot keep is read to its end
+    and dropped, so that the client can be told.
+    """
+    flow, limit = note.flow, settings.replay_body_limit
+    length = note.view.body_length if note.view else None
+    # Of a body that is announced as too long nothing need be kept.
+    note.spool = Spool(0 if length is not None and length > limit else limit, budget)
+    flow.request.stream = False
+    internals.gather_into(flow, Held(note.spool))
+
+
 def stream_answer(note: Note, *, keep_copy: bool) -> None:
     """
     Let an answer through as it comes, unless it is short and whole.
@@ -37,6 +53,8 @@ def stream_answer(note: Note, *, keep_copy: bool) -> None:
     """
     response = note.flow.response
     assert response is not None
+    if response.raw_content is not None:
+        return  # ours, or that of a request that was sent from its spool
     if _is_private(note) or note.flow.request.timestamp_end is None:
         response.stream = True
     elif is_small(_answer_length(note)):

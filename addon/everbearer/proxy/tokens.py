@@ -17,21 +17,24 @@ from everbearer.errors import stopping
 from everbearer.policy.head import PROFILE_FIELD
 from everbearer.policy.verdict import Inject, Refuse
 from everbearer.proxy import internals
-from everbearer.proxy.apply import apply
-from everbearer.proxy.body import is_small
+from everbearer.proxy.body import digest, is_small
 from everbearer.proxy.exchanged import exchanged, is_unmatched
 from everbearer.proxy.look import listener_of, look
 from everbearer.proxy.notes import Note, Target
 from everbearer.proxy.redact import redact, strip
 from everbearer.proxy.refusal import (
     Refusal,
-    from_error,
+    fail_closed,
     from_verdict,
-    kill,
     refuse,
 )
 from everbearer.proxy.spool import Budget
-from everbearer.proxy.streaming import hold_answer, stream_answer, stream_request
+from everbearer.proxy.streaming import (
+    hold_answer,
+    hold_request,
+    stream_answer,
+    stream_request,
+)
 from everbearer.report import report
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.existing import classify
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from mitmproxy.net.server_spec import ServerSpec
 
     from everbearer.broker import Broker
+    from everbearer.proxy.authorize import Authorizer
     from everbearer.proxy.notes import Notes
     from everbearer.proxy.poison import Poison
     from everbearer.proxy.recovery import Recovery
@@ -58,6 +62,7 @@ class EverbearerTokens:
         self,
         broker: Broker,
         notes: Notes,
+        authorizer: Authorizer,
         recovery: Recovery,
         poison: Poison,
         *,
@@ -65,6 +70,7 @@ class EverbearerTokens:
     ) -> None:
         self._broker = broker
         self._notes = notes
+        self._authorizer = authorizer
         self._recovery = recovery
         self._poison = poison
         self._budget = Budget(broker.settings.proxy.spool_limit)
@@ -87,7 +93,7 @@ class EverbearerTokens:
             note = self._notes.add(Note(flow, self._broker.clock.now()))
             await self._prepare(note)
         except BaseException as error:
-            self._fail_closed(flow, note, error)
+            fail_closed(flow, note, error, self._broker.problems)
 
     async def _prepare(self, note: Note) -> None:
         flow = note.flow
@@ -102,18 +108,22 @@ class EverbearerTokens:
             self._refuse(note, from_verdict(verdict))
             return
         if isinstance(verdict, Inject):
-            note.credential = await self._credential(note, verdict.profile)
-            if flow.error or not flow.live:
-                return  # the client has gone meanwhile
-            if self._notes.closed:
-                raise stopping()
-            self._apply(note, note.credential)
+            if self._authorizer.needs_body(verdict.profile):
+                self._look_for_body(note)
+            if not note.awaits_body:
+                note.credential = await self._credential(note, verdict.profile)
+                if flow.error or not flow.live:
+                    return  # the client has gone meanwhile
+                if self._notes.closed:
+                    raise stopping()
+                self._apply(note, note.credential)
         assert note.view is not None
         if note.view.listener.reverse:
             flow.request.host_header = note.view.listener.reverse
             # mitmproxy's reverse mode knows of no other proxy.
             flow.server_conn.via = flow.server_conn.via or self._via
-        stream_request(note, self._broker.settings.proxy, self._budget)
+        start = hold_request if note.awaits_body else stream_request
+        start(note, self._broker.settings.proxy, self._budget)
         note.target = Target.of(flow)
 
     def _decide(self, note: Note) -> None:
@@ -143,22 +153,24 @@ class EverbearerTokens:
             ready = self._broker.ready(profile)
             return ready or await self._broker.credential(profile)
 
+    def _look_for_body(self, note: Note) -> None:
+        """Take the digest of a body that is there; else let the request wait."""
+        assert note.view is not None
+        content = note.flow.request.raw_content if note.flow.is_replay else None
+        if content is not None or note.view.body_length == 0:
+            note.body_digest = digest([content or b""])
+        else:
+            note.awaits_body = True
+
     def _can_be_replayed(self, length: int | None) -> bool:
         limit = self._broker.settings.proxy.replay_body_limit
         return length is not None and length <= limit
 
     def _apply(self, note: Note, credential: Credential) -> None:
         assert note.view is not None
-        scheme = self._broker.scheme(credential.profile)
-        note.changes = scheme.prepare(
-            note.view,
-            credential,
-            None,
-            None,
-            self._broker.clock.wall(),
-            self._broker.nonce(),
+        note.changes = self._authorizer.authorize(
+            note.flow, note.view, credential, note.body_digest
         )
-        apply(note.flow, scheme, note.changes)
         note.flow.metadata["everbearer.profile"] = credential.profile
         note.flow.metadata["everbearer.token"] = credential.token.fingerprint
 
@@ -245,25 +257,6 @@ class EverbearerTokens:
     def _refuse(self, note: Note, refusal: Refusal) -> None:
         note.refusal = refusal
         refuse(note.flow, refusal, self._broker.problems)
-
-    def _fail_closed(
-        self, flow: HTTPFlow, note: Note | None, error: BaseException
-    ) -> None:
-        # A second failure in here is the guard's: there is no finished note.
-        try:
-            profile = ""
-            if note is not None and isinstance(note.verdict, Inject):
-                profile = note.verdict.profile
-            refusal = from_error(error, profile)
-            if refusal.code == "internal_error":
-                report("a request was refused", error)
-            if note is not None:
-                note.target = None
-                note.refusal = refusal
-            refuse(flow, refusal, self._broker.problems)
-        except BaseException as another:
-            report("a refusal failed: the connection is closed", another)
-            kill(flow)
 
 
 def _taken(flow: HTTPFlow) -> bool:

@@ -3,8 +3,14 @@ How a request is authorised, as a contract.
 
 A scheme is pure: the shell shows it the request's head (and, where it asks for
 it, the digest of the body), it answers with the changes to make; the shell
-shows it the head of the answer, it says what that means. At most one `Renew`
-and one `Again` happen per request.
+shows it the head of the answer, it says what that means. The answer to a request
+that was sent again is shown to it as well: a request is sent again once after a
+`Renew` and once after an `Again`, in either order, and then the answer is the
+client's whatever it says.
+
+What was learned is kept for the profile and the destination (host and port), the
+newest only, while the proxy runs: every later `prepare` for them gets it, of the
+request that is sent again first.
 """
 
 from __future__ import annotations
@@ -26,7 +32,11 @@ class Need(Flag):
 
     HEAD = auto()
     BODY_DIGEST = auto()
-    CONNECTION = auto()
+    """
+    The digest of the whole body: SHA-256, hexadecimal, in lower case.
+
+    Nothing of such a request leaves before all of its body is there.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,13 @@ class Scheme(Protocol):
         now: float,
         nonce: str,
     ) -> Changes:
-        """Say what makes the request carry the credential."""
+        """
+        Say what makes the request carry the credential.
+
+        *body_digest* is None unless the scheme needs it, *learned* None until
+        the server told something; *now* is in seconds since the epoch, *nonce*
+        random text, another one each time.
+        """
 
     def answered(self, view: RequestView, answer: Answer, changes: Changes) -> Outcome:
         """Say what an answer to that request means."""
