@@ -2,9 +2,9 @@
 The token of one profile: served, watched, renewed in time, healed.
 
 FRESH is served. STALE is served too, and renewed in the background; nobody waits
-and a failure is a warning. For an EXPIRED one everybody waits for one renewal,
-and until its true end it is served all the same when no new one can be had. What
-the server has refused is never served again.
+and a failure is a warning. For an EXPIRED one everybody waits for one renewal; it
+is served until its true end when no new one can be had. What the server has
+refused is never served again.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from everbearer.renewal.clock import Clock
     from everbearer.renewal.exchange import Send
     from everbearer.renewal.flight import Source
-    from everbearer.renewal.status import Notice, ProfileStatus
+    from everbearer.renewal.status import ProfileStatus
     from everbearer.renewal.trouble import Result
     from everbearer.settings.model import Profile
-    from everbearer.stores.contract import Record, Store
+    from everbearer.stores.contract import Store
     from everbearer.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -165,13 +165,12 @@ class TokenManager:
 
     async def status(self) -> ProfileStatus:
         """Return what is known without asking any server; raises StoreError."""
-        record: Record | None = None
-        notices: tuple[Notice, ...] = ()
-        if self.profile.grant is not None:
-            record = await self._store.load(self.profile.key)
-            rescued = await self._store.rescued(self.profile.key)
-            notices = notices_of(record, rescued, self._source.unsaved)
         now, wall = self._clock.now(), self._clock.wall()
+        if self.profile.grant is None:
+            return status_of(self.profile, self._held, None, now, wall)
+        record = await self._store.load(self.profile.key)
+        rescued = await self._store.rescued(self.profile.key)
+        notices = notices_of(record, rescued, self._source.unsaved)
         return status_of(self.profile, self._held, record, now, wall, notices)
 
     async def retire(self) -> None:
@@ -255,8 +254,7 @@ class TokenManager:
         self._due = self._held.stale_at - jitter
 
     async def _renew_unused(self) -> None:
-        if not self._stopping:
-            await (self._flight or self._depart("unused")).landing(PATIENCE)
+        await (self._flight or self._depart("unused")).landing(PATIENCE)
 
     # -- while the profile is in use ----------------------------------------
 

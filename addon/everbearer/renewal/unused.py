@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everbearer.errors import StoreError
+from everbearer.errors import StoreError, TokenEndpointUnavailable
 from everbearer.events import GrantEnding
 from everbearer.oauth.refresh_life import ends_soon, renewed_at
 from everbearer.renewal.status import ends_hint, refresh_ends_at
@@ -40,7 +41,8 @@ class Unused:
         Asks no server unless a renewal is due.
         """
         if await self._fades():
-            await self.renew()
+            with suppress(TokenEndpointUnavailable):  # everbearer is stopping
+                await self.renew()
             await self._warn()
 
     async def _fades(self) -> bool:
