@@ -19,12 +19,7 @@ from everbearer.errors import (
     stopping,
 )
 from everbearer.renewal.developer import DeveloperToken
-from everbearer.renewal.flight import (
-    PATIENCE,
-    Flight,
-    none_in_time,
-    token_or_raise,
-)
+from everbearer.renewal.flight import PATIENCE, Flight, none_in_time, token_or_raise
 from everbearer.renewal.held import Held
 from everbearer.renewal.renewal import Renewal
 from everbearer.renewal.status import notices_of, status_of
