@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from pathlib import Path
 
 import pytest
 
-from harness import Answer, Place, Proxy, Sandbox
-from tunnel import Tunnel
+from harness import START, Answer, Place, Proxy, Sandbox
+from tunnel import Tunnel, crowd
 
 SCRIPT = Path(__file__).with_name("limits_script.py")
 ME = "/2.0/users/me"
@@ -133,6 +134,32 @@ def test_second_401_is_given_back_and_remembered(place: Place, sandbox: Sandbox)
         assert tunnel.ask("GET", ME).status == 200
         assert sandbox.statuses(ME) == [200, 200]
         assert len(sandbox.token_requests()) == 2
+
+
+def test_token_revoked_before_its_first_use_is_renewed_soon(
+    place: Place, sandbox: Sandbox
+):
+    """Two tokens die under one request: it gets the 401, and soon all is well."""
+    proxy = Proxy(place, sandbox.state / CONFIG)
+    with Tunnel(proxy) as tunnel, crowd(proxy) as many:
+        assert tunnel.ask("GET", ME).status == 200
+        first = sandbox.hold(path=ME)
+        answer = many.send("GET", ME)
+        sandbox.wait(2, path=ME)
+        sandbox.revoke()
+        second = sandbox.hold(path=ME)
+        sandbox.release(first)
+        sandbox.wait(3, path=ME)
+        sandbox.revoke()
+        sandbox.release(second)
+        check_401_as_it_was(answer.result())
+
+        deadline = time.monotonic() + START
+        statuses = {401}
+        while 200 not in statuses and time.monotonic() < deadline:
+            statuses.add(tunnel.ask("GET", ME).status)
+        assert statuses == {200, 401}
+    assert len(sandbox.token_requests()) == 3
 
 
 def test_401_too_long_to_hold_flows_on(place: Place, sandbox: Sandbox):

@@ -35,3 +35,30 @@ def test_hopeless_places_are_bounded() -> None:
     assert not known.hopeless(places[0], "t2", 1.0)
     assert known.hopeless(places[-1], "t2", 1.0)
     assert sum(known.hopeless(where, "t2", 1.0) for where in places) == 1024
+
+
+def test_a_token_that_was_revoked_at_once_is_renewed_after_a_second() -> None:
+    """The server says the token is invalid: everywhere, and not for long."""
+    known = Hopeless()
+    known.note_stillborn("dev", "t2", 0.0)
+    here, there = place("dev", "GET", "/2.0/users/me"), place("dev", "PUT", "/2.0/x")
+    assert known.hopeless(here, "t2", 0.9)
+    assert known.hopeless(there, "t2", 0.9)
+    assert not known.hopeless(here, "t2", 1.0)
+    assert not known.hopeless(here, "t3", 0.5)
+    assert not known.hopeless(place("prod", "GET", "/2.0/users/me"), "t2", 0.5)
+
+
+def test_tokens_that_die_one_after_the_other_are_renewed_ever_more_rarely() -> None:
+    """At most one renewal a pause, and pauses grow to five minutes."""
+    known, where, now, pauses = Hopeless(), place("dev", "GET", "/2.0/x"), 0.0, []
+    for number in range(7):
+        for _ in range(20):  # requests under way at the same time count as one
+            known.note_stillborn("dev", f"t{number}", now)
+        began = now
+        while known.hopeless(where, f"t{number}", now):
+            now += 0.5
+        pauses.append(now - began)
+    assert pauses == [1, 4, 16, 64, 256, 300, 300]
+    known.note_stillborn("dev", "later", now + 301)
+    assert not known.hopeless(where, "later", now + 302)

@@ -115,10 +115,15 @@ class Recovery:
         assert note.credential is not None
         token = note.credential.token
         # One that another had obtained before may have been dead as well.
-        if token.issued_at > note.started:
-            self._hopeless.note_hopeless(
-                _place(note), token.fingerprint, self._broker.clock.now()
+        if token.issued_at <= note.started:
+            return
+        now = self._broker.clock.now()
+        if _says_invalid(note):
+            self._hopeless.note_stillborn(
+                note.credential.profile, token.fingerprint, now
             )
+        else:
+            self._hopeless.note_hopeless(_place(note), token.fingerprint, now)
 
     async def _renew(self, note: Note, failed: Credential) -> bool:
         profile, fingerprint = failed.profile, failed.token.fingerprint
