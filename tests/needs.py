@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
 
 def need(program: str) -> str:
+    """Return where *program* is; skip the test where it is not, or fail it."""
+    found = shutil.which(program)
+    if found is None:
+        lack(program, f"{program} is not installed")
+    return found
+
+
+def lack(name: str, reason: str) -> NoReturn:
     """
-    Return where *program* is; skip the test where it is not.
+    Skip the test for that reason.
 
     The test fails instead if $EVERBEARER_REQUIRE, names with commas between
-    them, names it: where it must be, nothing is skipped in silence.
+    them, has *name*: where it must be, nothing is skipped in silence.
     """
-    found = shutil.which(program)
-    if found is not None:
-        return found
-    if program in os.environ.get("EVERBEARER_REQUIRE", "").split(","):
-        pytest.fail(f"{program} is required here and not installed")
-    pytest.skip(f"{program} is not installed")
+    if name in os.environ.get("EVERBEARER_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required here: {reason}")
+    pytest.skip(reason)

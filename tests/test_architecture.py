@@ -65,6 +65,7 @@ ONLY_HERE = {
     "filelock": ("stores",),
     "sqlite3": ("stores",),
     "keyring": ("stores",),
+    "psycopg": ("stores",),
     "tornado": ("sandbox",),
 }
 

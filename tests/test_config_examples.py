@@ -15,7 +15,11 @@ from oauth.rsa_keys import PASSPHRASE, pem
 CONFIG = Path(__file__).parents[1] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))
 
-ENVIRON = {"BOX_CLIENT_SECRET": "secret", "BOX_DEVELOPER_TOKEN": "token"}
+ENVIRON = {
+    "BOX_CLIENT_SECRET": "secret",
+    "BOX_DEVELOPER_TOKEN": "token",
+    "EVERBEARER_STORE_URL": "postgresql://u:pw@db.test/eb?sslmode=verify-full",
+}
 
 PROFILES = {
     "client_credentials": ["service"],
@@ -23,6 +27,7 @@ PROFILES = {
     "jwt_bearer": ["service"],
     "refresh_token": ["dev"],
     "reverse": ["reader", "writer"],
+    "team-postgres": ["service"],
 }
 
 
@@ -58,7 +63,7 @@ def copy(tmp_path):
 
 
 def test_the_examples_are_these():
-    """There is one per grant, one for a developer token, one for rules."""
+    """There is one per grant, for a developer token, for rules, for a team."""
     assert [example.stem for example in EXAMPLES] == sorted(PROFILES)
 
 

@@ -19,7 +19,7 @@ from everbearer.settings.model import (
     StoreSettings,
     Unmatched,
 )
-from settings.config_folder import DEV
+from settings.config_folder import CANARY, DEV
 
 
 def certificate(encoding=Encoding.PEM):
@@ -124,13 +124,19 @@ def test_a_store_in_memory(folder):
 @pytest.mark.parametrize(
     ("store", "path", "text"),
     [
-        ('url = "postgresql://x:y@z/db"', "url", "not in this version"),
+        ('url = "oracle:x"', "url", "sqlite:PATH or postgresql://"),
+        ('url = { env = "NOT_THERE" }', "url.env", "no NOT_THERE"),
         ('url = "tokens.db"', "url", "sqlite:tokens.db"),
         ('url = "sqlite:"', "url", "sqlite:tokens.db"),
         ('url = "sqlite:///a/t.db"', "url", '"sqlite:/a/path/tokens.db"'),
         ('url = "sqlite:~nobody-here/x"', "url", "home folder"),
         ("key = {}", "key", 'key = { file = "store.key" }'),
-        ('key = { file = "a", keyring = "b/c" }', "key", "one of file and keyring"),
+        (
+            'key = { file = "a", keyring = "b/c" }',
+            "key",
+            "one of file, keyring and env",
+        ),
+        (f'key = {{ env = "{CANARY}" }}', "key", '"EVERBEARER_STORE_KEY"'),
         ('key = { keyring = "everbearer" }', "key", '"everbearer/store"'),
         ('key = { file = "~nobody-here/x" }', "key", "home folder"),
         ('url = "memory:"\nkey = { file = "a" }', "key", "needs no key"),

@@ -10,28 +10,59 @@ import pytest
 import pytest_asyncio
 
 from everbearer.stores.contract import Store
+from needs import lack
+from stores import postgres_database
 from stores.behind import RECORD
-from stores.places import PLACES, SHARED, Place, SqlitePlace, grant
+from stores.places import PLACES, SHARED, Place, PostgresPlace, SqlitePlace, grant
 
 WORKER = Path(__file__).with_name("store_worker.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_database() -> Iterator[None]:
+    """Make a database for this process and those that it starts."""
+    os.environ[postgres_database.RUN] = str(os.getpid())
+    postgres_database.make()
+    yield
+    postgres_database.remove()
+
+
+def served(kind: str) -> str:
+    """Return the kind; skip the test where its server is missing."""
+    if kind == "postgresql" and (why := postgres_database.missing()):
+        lack("postgres", f"{why} ($EVERBEARER_TEST_POSTGRES)")
+    return kind
+
+
+def empty_place(kind: str, folder: Path) -> Place:
+    """Return an empty place of that kind."""
+    found = PLACES[served(kind)](folder)
+    found.empty()
+    return found
 
 
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Every kind of place in turn."""
-    return PLACES[request.param](tmp_path)
+    return empty_place(request.param, tmp_path)
 
 
 @pytest.fixture(params=SHARED)
 def shared_kind(request: pytest.FixtureRequest) -> str:
     """Every kind in turn that processes can share."""
-    return request.param
+    return served(request.param)
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> PostgresPlace:
+    """Return the place of a PostgreSQL store."""
+    return empty_place("postgresql", tmp_path)
 
 
 @pytest.fixture
 def shared_place(shared_kind: str, tmp_path: Path) -> Place:
     """Every place in turn that processes can share."""
-    return SHARED[shared_kind](tmp_path)
+    return empty_place(shared_kind, tmp_path)
 
 
 @pytest.fixture
@@ -131,7 +162,13 @@ async def start(real: None, shared_kind: str) -> AsyncIterator[Start]:
         processes.append(
             Process(
                 await asyncio.create_subprocess_exec(
-                    sys.executable, WORKER, shared_kind, folder, stdin=pipe, stdout=pipe
+                    sys.executable,
+                    WORKER,
+                    shared_kind,
+                    folder,
+                    stdin=pipe,
+                    stdout=pipe,
+                    env={**os.environ, "PYTHONPATH": str(WORKER.parents[1])},
                 )
             )
         )

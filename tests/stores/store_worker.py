@@ -1,7 +1,7 @@
 """
 Another process that uses a store, told what to do line by line.
 
-    store_worker.py KIND FOLDER
+    PYTHONPATH=tests store_worker.py KIND FOLDER
 
 Each line on stdin is a command with its arguments, each line on stdout the
 answer; what fails is answered by "error: " and the message.
@@ -16,11 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from places import PLACES, grant
-
 from everbearer.errors import StoreError
 from everbearer.secret import Secret
 from everbearer.stores.contract import Record, Store
+from stores.places import PLACES, grant, newer
 
 
 class Worker:
@@ -78,9 +77,9 @@ class Worker:
         await self.held.enter_async_context(self.store.exclusive(grant(name)))
         yield "held"
 
-    async def generation(self) -> AsyncIterator[object]:
-        """Tell the generation."""
-        yield await self.store.generation()
+    async def generation(self, known: str = "-1") -> AsyncIterator[object]:
+        """Tell the first generation that is not the one that is known."""
+        yield await newer(self.store, int(known))
 
 
 async def main() -> None:

@@ -109,6 +109,12 @@ async def test_no_file_shows_a_secret(sqlite_store, path, sqlite):
 
 
 @pytest.fixture
+def shared_kind():
+    """Only files have modes."""
+    return "sqlite"
+
+
+@pytest.fixture
 def lent():
     """Lend a folder to a user who is not root."""
     with tempfile.TemporaryDirectory() as name:

@@ -6,14 +6,14 @@ import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from filelock import lock_descriptor
 
 from everbearer.errors import StoreError
 from everbearer.secret import Secret
+from everbearer.settings.model import KeySource, StoreSettings
 from everbearer.stores import open_store
 from everbearer.stores.contract import Record
 from everbearer.stores.memory import MemoryStore
@@ -170,27 +170,10 @@ async def test_commits_are_durable(sqlite_store):
     assert pragmas == {"journal_mode": "delete", "synchronous": 3, "fullfsync": 1}
 
 
-@dataclass
-class KeyFile:
-    """What the configuration says of a key in a file."""
-
-    file: Path
-    keyring: str = ""
-
-
-@dataclass
-class Settings:
-    """What the configuration says of a store."""
-
-    path: Path | None
-    key: KeyFile | None
-    rescue: Path | None = None
-
-
 async def test_settings_choose_the_store(sqlite):
     """A path opens the file, its absence keeps everything in memory."""
-    in_file = open_store(Settings(sqlite.database, KeyFile(sqlite.key.path)))
-    in_memory = open_store(Settings(None, None))
+    in_file = open_store(StoreSettings(sqlite.database, KeySource(sqlite.key.path)))
+    in_memory = open_store(StoreSettings(None, None))
     await in_file.close()
 
     assert isinstance(in_file, SqliteStore)
@@ -200,7 +183,7 @@ async def test_settings_choose_the_store(sqlite):
 
 async def test_who_only_looks_makes_nothing(sqlite, tmp_path):
     """Without *make* a store is opened where there is one, and made nowhere."""
-    settings = Settings(sqlite.database, KeyFile(sqlite.key.path))
+    settings = StoreSettings(sqlite.database, KeySource(sqlite.key.path))
     assert isinstance(open_store(settings, make=False), MemoryStore)
     assert list(tmp_path.iterdir()) == []
 
@@ -218,6 +201,6 @@ async def test_who_only_looks_makes_nothing(sqlite, tmp_path):
 def test_who_only_looks_is_told_what_is_in_the_way(sqlite, tmp_path):
     """A store that cannot be looked for is an error, not one that is absent."""
     (tmp_path / "data").write_text("")
-    settings = Settings(sqlite.database, KeyFile(sqlite.key.path))
+    settings = StoreSettings(sqlite.database, KeySource(sqlite.key.path))
     with pytest.raises(StoreError, match="data"):
         open_store(settings, make=False)

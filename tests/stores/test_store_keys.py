@@ -2,7 +2,9 @@
 
 import base64
 import os
+import re
 import stat
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +17,7 @@ import pytest
 from everbearer.errors import StoreError
 from everbearer.secret import Secret
 from everbearer.stores.cipher import new_key
-from everbearer.stores.keys import FileKey, KeyringKey, key_place, real_keyring
+from everbearer.stores.keys import EnvKey, FileKey, KeyringKey, key_place, real_keyring
 from everbearer.stores.sqlite import SqliteStore
 
 
@@ -292,12 +294,14 @@ def test_source_names_the_place(tmp_path):
     """A file's path and "service/account" become what they name."""
 
     class Source:
-        def __init__(self, file, keyring):
+        def __init__(self, file=None, keyring="", env=""):
             self.file = file
             self.keyring = keyring
+            self.env = env
 
-    assert key_place(Source(tmp_path, "")) == FileKey(tmp_path)
-    assert key_place(Source(None, "a/b/c")) == KeyringKey("a", "b/c")
+    assert key_place(Source(file=tmp_path)) == FileKey(tmp_path)
+    assert key_place(Source(keyring="a/b/c")) == KeyringKey("a", "b/c")
+    assert key_place(Source(env="STORE_KEY")) == EnvKey("STORE_KEY")
 
 
 async def test_store_takes_its_key_from_the_keyring(tmp_path):
@@ -328,6 +332,46 @@ async def test_two_that_begin_at_once_write_one_key(tmp_path):
         await store.close()
 
     assert key.find().written == 1
+
+
+def test_environment_gives_the_key():
+    """A variable holds the key, with or without a line break, and shows nowhere."""
+    key = new_key().reveal()
+    place = EnvKey("STORE_KEY", {"STORE_KEY": f"{key}\n"})
+
+    assert place.read() == Secret(key)
+    assert key not in f"{place} {place!r}"
+
+
+def test_missing_variable_is_not_made():
+    """Nothing makes the variable; the hint's command does, in its own shell."""
+    place = EnvKey("STORE_KEY", {})
+    assert place.read() is None
+    with pytest.raises(StoreError, match="no STORE_KEY") as caught:
+        place.make()
+
+    command = re.search(r"make one once: (.+); keep", caught.value.hint)[1]
+    made = subprocess.check_output(["sh", "-c", f"{command}; printf %s $STORE_KEY"])
+    assert EnvKey("STORE_KEY", {"STORE_KEY": made.decode()}).read()
+
+
+def test_damaged_variable_is_refused():
+    """A variable that holds no key is named and not quoted."""
+    with pytest.raises(StoreError, match="STORE_KEY is damaged") as caught:
+        EnvKey("STORE_KEY", {"STORE_KEY": "hunter2"}).read()
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_store_takes_its_key_from_the_environment(tmp_path):
+    """A store made with a variable opens with it again, and with no other key."""
+    path, key = tmp_path / "s" / "tokens.db", new_key().reveal()
+    for _ in range(2):
+        await SqliteStore.open(path, EnvKey("KEY", {"KEY": key})).close()
+
+    with pytest.raises(StoreError, match="another key"):
+        SqliteStore.open(path, EnvKey("KEY", {"KEY": new_key().reveal()}))
+    with pytest.raises(StoreError, match="is missing: the environment's variable KEY"):
+        SqliteStore.open(path, EnvKey("KEY", {}))
 
 
 def test_a_key_shows_nowhere(key):

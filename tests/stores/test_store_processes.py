@@ -7,7 +7,7 @@ import pytest
 
 from everbearer.secret import Secret
 from everbearer.stores.contract import Record
-from stores.places import grant
+from stores.places import grant, newer
 
 
 @pytest.fixture
@@ -81,14 +81,14 @@ async def test_generation_crosses_processes(shared_place, store, start):
     """A save here changes the generation there, and the other way round."""
     worker = await start(shared_place.folder)
     await worker.ask("open")
-    before = await worker.ask("generation")
-    saved = await store.save(grant("a"), Record())
-    after = await worker.ask("generation")
-    assert after != before
+    async with asyncio.timeout(10):
+        before = await worker.ask("generation")
+        saved = await store.save(grant("a"), Record())
+        assert await worker.ask("generation", before) != before
 
-    here = await store.generation()
-    await worker.ask("save", "a", "token")
-    assert await store.generation() != here
+        here = await store.generation()
+        await worker.ask("save", "a", "token")
+        assert await newer(store, here) != here
     assert await store.load(grant("a")) == replace(
         saved, version=2, access_token=Secret("token")
     )
@@ -99,12 +99,14 @@ async def test_first_processes_agree(shared_place, shared_kind, opened, start):
     workers = [await start(shared_place.folder) for _ in range(2)]
     for round_ in range(8):
         folder = f"round-{round_}"
+        place = type(shared_place)(shared_place.folder / folder)
+        place.empty()
         answers = await asyncio.gather(*(w.ask("open", folder) for w in workers))
         assert answers == ["opened"] * 2
         await asyncio.gather(
             *(w.ask("save", name, name) for w, name in zip(workers, "ab", strict=True))
         )
 
-        store = opened(type(shared_place)(shared_place.folder / folder))
+        store = opened(place)
         tokens = [(await store.load(grant(name))).access_token for name in "ab"]
         assert tokens == [Secret("a"), Secret("b")]

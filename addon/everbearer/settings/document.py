@@ -147,12 +147,13 @@ class KeyTable(Table):
 
     file: str | None = _key('file = "store.key"')
     keyring: str | None = _key('keyring = "everbearer/store"')
+    env: str | None = _key('env = "EVERBEARER_STORE_KEY"')
 
 
 class StoreTable(Table):
     """`[store]`."""
 
-    url: str | None = _key('url = "sqlite:tokens.db"')
+    url: SecretValue | None = _key('url = "sqlite:tokens.db"')
     key: KeyTable | None = _key('key = { file = "store.key" }')
 
 

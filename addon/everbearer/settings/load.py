@@ -157,7 +157,7 @@ def _examined(
     )
     if document.default_profile is not None:
         check_profile(("default_profile",), document.default_profile, names, problems)
-    store = build_store(document.store, data_folder, state_folder, around, problems)
+    store = build_store(document.store, data_folder, state_folder, reader)
     proxy = build_proxy(document.proxy, problems)
     listeners = build_listeners(
         document.listeners, names, _covered_hosts(rules, document, problems), problems

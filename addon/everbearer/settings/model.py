@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from everbearer.policy.hosts import join_authority
 
@@ -89,20 +90,51 @@ class KeySource:
 
     file: Path | None = None
     keyring: str = ""  # "service/account"
+    env: str = ""  # the name of a variable
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """
+    A `postgresql://` URL; `str()` of it names the database without its secrets.
+
+    `host` is a name, an address without brackets, or the folder of a socket;
+    `tls` holds libpq's parameters for it, `sslmode` first.
+    """
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: Secret | None = None
+    tls: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else quote(self.host, safe="")
+        user, database = quote(self.user, safe=""), quote(self.database, safe="")
+        return f"postgresql://{user}@{host}:{self.port}/{database}"
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """
-    `[store]`; `path` is None for the store in memory (`url = "memory:"`).
+    `[store]`: a SQLite file, a PostgreSQL database, or (with neither) memory.
 
-    `rescue` is the user's folder for emergency copies that cannot be written
-    beside the store.
+    `key` is None in memory alone. `rescue` is the user's folder for emergency
+    copies that cannot be written beside the store.
     """
 
     path: Path | None
     key: KeySource | None
     rescue: Path | None = None
+    postgres: PostgresSettings | None = None
+
+    @property
+    def scheme(self) -> str:
+        """The URL's: which kind of store it is."""
+        if self.postgres is not None:
+            return "postgresql"
+        return "memory" if self.path is None else "sqlite"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from everbearer.settings.problems import Problems, Where
     from everbearer.stores.keys import Keyring
 
-_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+"""What looks like the name of a variable; anything else may be the secret itself."""
+
 _KINDS: Final = ("env", "file", "keyring", "command")
 # RFC 6749 appendix A.2, A.12, A.17: client_secret, access_token and
 # refresh_token are of VSCHAR, %x20-7E.
@@ -82,7 +84,7 @@ class SecretReader:
         if value is None:
             return None
         if isinstance(value, Secret):
-            self._warn_of_text(where)
+            self.warn_of_text(where)
             text = value.reveal()
         else:
             found = self._named(where, value)
@@ -104,7 +106,8 @@ class SecretReader:
             self.problems.note(where, mistake)
             return None
 
-    def _warn_of_text(self, where: Where) -> None:
+    def warn_of_text(self, where: Where) -> None:
+        """Warn of a secret that stands in the configuration itself."""
         others = ", which others can read" if self.surroundings.exposed else ""
         self.warnings.append(
             f"{spell(where)}: the secret stands in the configuration itself{others};"
@@ -148,9 +151,8 @@ class SecretReader:
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
     if name in environ:
         return environ[name]
-    if _NAME.match(name):
+    if VARIABLE.match(name):
         raise Mistake(f"the environment has no {name}", f"run: export {name}=…")
-    # What does not look like a name may be the secret itself.
     raise Mistake(
         "the environment has no variable of this name",
         'write the name alone: env = "BOX_CLIENT_SECRET"',

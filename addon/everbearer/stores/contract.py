@@ -41,7 +41,7 @@ class GrantKey:
 
     @property
     def text(self) -> str:
-        """A canonical text, authenticated with the record."""
+        """A canonical text."""
         return json.dumps(
             [self.token_url, self.client_id, self.grant, self.identity, self.dialled],
             ensure_ascii=True,
@@ -50,7 +50,7 @@ class GrantKey:
 
     @property
     def digest(self) -> str:
-        """A name for tables and files that tells nothing of the grant."""
+        """A name in tables and of files, authenticated with the record."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
@@ -124,6 +124,14 @@ class Rescued:
     unreadable: tuple[StoreError, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One record that was looked into: its grant's digest, and what is wrong."""
+
+    digest: str
+    flaw: StoreError | None
+
+
 class Store(Protocol):
     """Records by grant. Every method raises StoreError when the store fails."""
 
@@ -138,10 +146,17 @@ class Store(Protocol):
         """
 
     def exclusive(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
-        """Hold the grant alone among all processes; waits, never times out."""
+        """
+        Hold the grant alone among all processes; waits, never times out.
+
+        The task that entered is the holder.
+        """
 
     async def generation(self) -> int:
-        """Return a number that changes whenever any process saved; cheap."""
+        """Return a number that differs within a second of any process's save; cheap."""
+
+    async def examine(self) -> tuple[Examined, ...]:
+        """Open every record, and change none."""
 
     async def rescue(self, key: GrantKey, record: Record) -> str:
         """

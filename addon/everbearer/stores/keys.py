@@ -1,15 +1,16 @@
 """
-Where the key of a store lies: in a file, or in the operating system's keyring.
+Where the key of a store lies: in a file, the system's keyring or the environment.
 
-A place reads the key or makes it; whether one may be made is the store's
-decision. Both may wait for a person (a keyring asks to be unlocked).
+A place reads the key or makes it (nobody can make a variable for the processes to
+come); whether one may be made is the store's decision. Both may wait for a person
+(a keyring asks to be unlocked).
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from everbearer.errors import StoreError
@@ -18,7 +19,7 @@ from everbearer.stores import private
 from everbearer.stores.cipher import key_bytes, new_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 # What the operating system itself guards. The rest keep keys in plain files, in
@@ -45,6 +46,10 @@ class KeySource(Protocol):
     @property
     def keyring(self) -> str:
         """Its entry in the keyring, "service/account"."""
+
+    @property
+    def env(self) -> str:
+        """The variable of the environment that holds it."""
 
 
 class KeyPlace(Protocol):
@@ -73,6 +78,8 @@ def key_place(source: KeySource) -> KeyPlace:
     """Return the place that the configuration names."""
     if source.file is not None:
         return FileKey(source.file)
+    if source.env:
+        return EnvKey(source.env)
     service, _, account = source.keyring.partition("/")
     return KeyringKey(service, account)
 
@@ -191,6 +198,31 @@ class KeyringKey:
         return StoreError(
             f"{self} cannot be reached: {type(error).__name__}",
             hint="unlock the keyring and try again",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnvKey:
+    """A key in the variable *name* of the environment, in base64."""
+
+    kind: ClassVar[str] = "env"
+    name: str
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    def __str__(self) -> str:
+        return f"the environment's variable {self.name}"
+
+    def read(self) -> Secret | None:
+        """Return the key."""
+        text = self.environ.get(self.name)
+        return None if text is None else _checked(text.strip(), str(self))
+
+    def make(self) -> Secret:
+        """Raise StoreError with the command that makes one."""
+        raise StoreError(
+            f"the environment has no {self.name}, which is to hold the store's key",
+            hint=f'make one once: export {self.name}="$(openssl rand -base64 32)"; '
+            "keep it, and give every machine that shares the store the same",
         )
 
 

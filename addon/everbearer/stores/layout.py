@@ -8,24 +8,24 @@ program's, a newer everbearer's, or sealed with a key that is not at hand.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import StoreError
-from everbearer.stores.cipher import Cipher
 from everbearer.stores.codec import Row
+from everbearer.stores.key_check import KeyCheck, first_key, known_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from everbearer.stores.cipher import Cipher
     from everbearer.stores.keys import KeyPlace
 
 # PRAGMA application_id and user_version: whose file, and which tables.
 _APPLICATION: Final = int.from_bytes(b"ever")
-_VERSION: Final = 1
+LAYOUT: Final = 1
 _TABLES: Final = (
     "CREATE TABLE store (key_kind TEXT, key_check BLOB, generation INTEGER)",
     """CREATE TABLE records (
@@ -35,8 +35,6 @@ _TABLES: Final = (
         sealed BLOB NOT NULL
     )""",
 )
-_CHECK: Final = b"everbearer"
-
 _REPLACE: Final = (
     "bring it back from a copy, or move it away: every grant then starts from its seed"
 )
@@ -86,6 +84,15 @@ def row(connection: sqlite3.Connection, digest: str) -> Row | None:
         (digest,),
     ).fetchone()
     return None if found is None else Row(*found)
+
+
+def rows(connection: sqlite3.Connection) -> list[tuple[str, Row]]:
+    """Return every digest and its row."""
+    found = connection.execute(
+        "SELECT CAST(digest AS TEXT), CAST(version AS INTEGER),"
+        " CAST(schema AS INTEGER), CAST(sealed AS BLOB) FROM records ORDER BY digest"
+    ).fetchall()
+    return [(digest, Row(*row)) for digest, *row in found]
 
 
 def put(connection: sqlite3.Connection, digest: str, row: Row) -> None:
@@ -149,60 +156,39 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} is a database, but not a store of everbearer",
             hint="name another file in [store] url",
         )
-    if version > _VERSION:
+    if version > LAYOUT:
         raise StoreError(
             f"{path} was made by a newer everbearer "
-            f"(layout {version}, this one knows {_VERSION})",
+            f"(layout {version}, this one knows {LAYOUT})",
             hint="use the newer everbearer, or name another file in [store] url",
         )
     return False
 
 
 def _make(connection: sqlite3.Connection, key: KeyPlace) -> None:
-    # A key that is there already was made for this file by a process that died
-    # before its commit, or is kept by the user.
-    cipher = Cipher(key.read() or key.make())
+    _, check = first_key(key)
     for table in _TABLES:
         connection.execute(table)
-    connection.execute(
-        "INSERT INTO store VALUES (?, ?, 0)",
-        (key.kind, cipher.seal(_CHECK, _associated(key.kind))),
-    )
+    connection.execute("INSERT INTO store VALUES (?, ?, 0)", (check.kind, check.sealed))
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
 def _cipher(connection: sqlite3.Connection, path: Path, key: KeyPlace) -> Cipher:
     """Return the cipher of the file; StoreError unless *key* is the file's own."""
     found = connection.execute("SELECT key_kind, key_check FROM store").fetchone()
-    kind, check = found or (None, None)
-    if not isinstance(kind, str) or not isinstance(check, bytes):
+    kind, sealed = found or (None, None)
+    if not isinstance(kind, str) or not isinstance(sealed, bytes):
         raise StoreError(f"{path} is damaged: it does not tell its key", hint=_REPLACE)
-    if kind != key.kind:
-        raise StoreError(
-            f"{path} was made with a key of the kind {kind}, "
-            f"and the configuration names {key}",
-            hint=f"set [store] key to the {kind} that has it",
-        )
-    secret = key.read()
-    if secret is None:
-        (count,) = connection.execute("SELECT count(*) FROM records").fetchone()
-        raise StoreError(
-            f"the key of {path} is missing: {key}; without it the {count} records "
-            "there cannot be read, and no other key is made for them",
-            hint="bring the key back from a copy, or move the store away: "
-            "every grant then needs its seed again, and every login is made again",
-        )
-    cipher = Cipher(secret)
-    try:
-        cipher.open(check, _associated(kind))
-    except StoreError:
-        raise StoreError(
-            f"{key} holds another key than the one {path} was made with",
-            hint="bring the right key back, or name the store that this key is for",
-        ) from None
-    return cipher
 
+    def count() -> int:
+        (rows,) = connection.execute("SELECT count(*) FROM records").fetchone()
+        return int(rows)
 
-def _associated(kind: str) -> bytes:
-    return json.dumps(["key check", kind]).encode("ascii")
+    return known_key(
+        str(path),
+        KeyCheck(kind, sealed),
+        key,
+        count=count,
+        away="move the store away",
+    )

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import StoreConflict
 from everbearer.stores import layout, private
-from everbearer.stores.codec import seal, unseal
+from everbearer.stores.codec import examined, seal, unseal
 from everbearer.stores.locks import hold
 from everbearer.stores.rescue import Rescue, apart
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everbearer.stores.cipher import Cipher
-    from everbearer.stores.contract import GrantKey, Record, Rescued
+    from everbearer.stores.contract import Examined, GrantKey, Record, Rescued
     from everbearer.stores.keys import KeyPlace
 
 # How long one process waits for another's commit, in seconds; or for the one
@@ -129,6 +129,10 @@ class SqliteStore:
         """Remove the emergency copies that can be read."""
         await self._run(lambda: self._rescue.forget(key))
 
+    async def examine(self) -> tuple[Examined, ...]:
+        """Open every record, and change none."""
+        return await self._run(self._examine)
+
     async def close(self) -> None:
         """Close the file once everything asked for has been done."""
         await self._run(self._connection.close)
@@ -155,7 +159,13 @@ class SqliteStore:
         row = layout.row(self._connection, key.digest)
         if row is None:
             return None
-        return unseal(self._cipher, key, row, remedy=self._remedy(key))
+        return unseal(self._cipher, key, row, remedy=self._remedy(key.digest))
+
+    def _examine(self) -> tuple[Examined, ...]:
+        return tuple(
+            examined(self._cipher, digest, row, remedy=self._remedy)
+            for digest, row in layout.rows(self._connection)
+        )
 
     def _save(self, key: GrantKey, record: Record) -> Record:
         with layout.transaction(self._connection):
@@ -172,9 +182,9 @@ class SqliteStore:
             layout.put(self._connection, key.digest, seal(self._cipher, key, saved))
         return saved
 
-    def _remedy(self, key: GrantKey) -> str:
+    def _remedy(self, digest: str) -> str:
         # A text for people; a digest is hexadecimal.
-        forget = f"DELETE FROM records WHERE digest = '{key.digest}'"  # noqa: S608 -- see above
+        forget = f"DELETE FROM records WHERE digest = '{digest}'"  # noqa: S608 -- see above
         return (
             "bring the store back from a copy; or forget the record, so that its "
             f"grant starts from its seed: {quote(sys.executable)} -m sqlite3 "
