@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "status": "show the state of every profile's token",
     "renew": "obtain a new access token now",
     "token": "print a valid access token",
+    "store": "tell where the store is, verify it, make it",
     "completion": "print the completion script of a shell",
 }
 
