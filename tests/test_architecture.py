@@ -82,6 +82,7 @@ PAST_THE_DOOR = {
         "everbearer.settings.listeners": "--listen is written as in the file",
         "everbearer.settings.problems": "and what is mistyped is told as of the file",
         "everbearer.stores": "status opens a store only where there is one",
+        "everbearer.stores.keys": "store path tells where the key is",
         "everbearer.stores.memory": "check and explain decide without a store",
         "everbearer.stores.contract": "the words of a record's trouble",
         "everbearer.renewal.status": "what broker.status() returns",

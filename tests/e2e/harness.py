@@ -13,6 +13,7 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,8 @@ class Place:
 
     root: Path
     processes: list[Process] = field(default_factory=list)
+    ending: list[Callable[[], None]] = field(default_factory=list)
+    """What else is to end with it, after its processes."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -163,12 +166,15 @@ class Place:
         for process in reversed(self.processes):
             with contextlib.suppress(AssertionError):
                 process.stop()
+        for end in reversed(self.ending):
+            end()
 
 
 class Sandbox:
     """A sandbox process and its control API."""
 
     def __init__(self, place: Place, *arguments: str, state: str = "sandbox") -> None:
+        self.place = place
         self.state = place.root / state
         self.process = place.run(
             sys.executable,

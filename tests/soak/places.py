@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import Sandbox
+from postgres_cluster import Cluster
 
 
 class StorePlace(Protocol):
@@ -41,4 +43,34 @@ class SqliteStore:
         return False
 
 
-STORES: dict[str, type[StorePlace]] = {"sqlite": SqliteStore}
+@dataclass
+class PostgresStore:
+    """A PostgreSQL server of its own, which ends with the place of the run."""
+
+    def config(self, sandbox: Sandbox) -> Path:
+        self.cluster = Cluster()
+        sandbox.place.ending.append(self.cluster.remove)
+        text = (sandbox.state / "all.toml").read_text()
+        text, count = re.subn(r'url = "sqlite:.*"', f'url = "{self.cluster.url}"', text)
+        assert count == 1
+        config = sandbox.state / "postgresql.toml"
+        config.write_text(text)
+        config.chmod(0o600)
+        done = sandbox.place.everbearer("store", "migrate", "-c", str(config))
+        assert done.returncode == 0, done.stderr
+        return config
+
+    def trouble(self, stopped: threading.Event, seconds: float) -> bool:
+        """Crash the server, and start it again."""
+        self.cluster.stop("immediate")
+        try:
+            stopped.wait(seconds)
+        finally:
+            self.cluster.start()
+        return True
+
+
+STORES: dict[str, type[StorePlace]] = {
+    "sqlite": SqliteStore,
+    "postgresql": PostgresStore,
+}

@@ -22,6 +22,7 @@ from everbearer.stores.postgres_server import (
     check_server,
     connect_blocking,
 )
+from everbearer.tasks import Tasks
 from stores.behind import CANARY, RECORD
 from stores.places import grant, newer
 from stores.postgres_database import administration, execute
@@ -450,7 +451,7 @@ async def test_generation_is_known_without_asking(store, database):
         return -asked
 
     timing = Timing(quiet=60.0)
-    news = News(Server(database, timing), timing, ask)
+    news = News(Server(database, timing), timing, ask, Tasks())
     async with asyncio.timeout(20):
         await told(news, lambda count: count >= 0)
         before = asked

@@ -22,6 +22,7 @@ from everbearer.stores import postgres_layout as layout
 from everbearer.stores.codec import examined, seal, unseal
 from everbearer.stores.postgres_line import Line, News
 from everbearer.stores.postgres_server import Server, Timing, connect_blocking
+from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -58,9 +59,10 @@ class PostgresStore:
         self._timing = timing
         self._server = Server(database, timing)
         self._reading = Line(self._server, timing, self._checked)
-        self._news = News(self._server, timing, self._ask_generation)
+        self._tasks = Tasks()
+        self._news = News(self._server, timing, self._ask_generation, self._tasks)
         self._held: dict[tuple[str, asyncio.Task[Any] | None], Line] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._asked: set[asyncio.Task[Any]] = set()
 
     @classmethod
     def open(
@@ -133,7 +135,7 @@ class PostgresStore:
         )
         holder = key.digest, asyncio.current_task()
         await line.open()
-        beat = asyncio.get_running_loop().create_task(line.beat(), name="hold a lock")
+        beat = self._tasks.spawn(line.beat(), name="hold a lock")
         self._held[holder] = line
         try:
             yield
@@ -161,10 +163,10 @@ class PostgresStore:
     async def close(self) -> None:
         """End every session but those of locks that are held."""
         await self._news.close()
-        for task in self._tasks:
+        for task in self._asked:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._asked:
+            await asyncio.wait(self._asked)
         await self._reading.close()
 
     # -- sessions -----------------------------------------------------------
@@ -224,8 +226,8 @@ class PostgresStore:
 
     def _spawned[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work, name="use the store")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
         # Told to nobody where the caller has gone.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task

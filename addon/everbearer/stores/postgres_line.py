@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from everbearer.stores.postgres_server import Server, Session, Timing
+    from everbearer.tasks import Tasks
 
 
 class Line:
@@ -101,11 +102,16 @@ class News:
     """
 
     def __init__(
-        self, server: Server, timing: Timing, ask: Callable[[], Awaitable[int]]
+        self,
+        server: Server,
+        timing: Timing,
+        ask: Callable[[], Awaitable[int]],
+        tasks: Tasks,
     ) -> None:
         self._server = server
         self._timing = timing
         self._ask = ask
+        self._tasks = tasks
         self._known = 0
         self._until = 0.0  # the loop's time
         self._task: asyncio.Task[None] | None = None
@@ -114,7 +120,7 @@ class News:
         """Return the number of saves; raises StoreError."""
         loop = asyncio.get_running_loop()
         if self._task is None:
-            self._task = loop.create_task(self._listen(), name="listen to the store")
+            self._task = self._tasks.spawn(self._listen(), name="listen to the store")
         if loop.time() < self._until:
             return self._known
         return await self._ask()

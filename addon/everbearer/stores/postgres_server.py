@@ -93,8 +93,10 @@ class Timing:
 
     connect: float = 5.0
     statement: float = 10.0  # the server's limit for one
-    answer: float = 15.0  # ours, should the server not be heard any more
-    patience: float = 10.0  # for a server that is away
+    # Ours, should the server not be heard any more; psycopg then tries for up to
+    # ten more to cancel what was asked.
+    answer: float = 15.0
+    patience: float = 20.0  # for a server that is away
     relock: float = 30.0  # to take a lost lock again
     beat: float = 5.0
     idle: float = 25.0
