@@ -10,7 +10,7 @@ from everbearer.stores.contract import GrantKey, Store
 from everbearer.stores.keys import FileKey
 from everbearer.stores.memory import Memory, MemoryStore
 from everbearer.stores.postgres import PostgresStore
-from everbearer.stores.postgres_server import Timing
+from everbearer.stores.postgres_session import Timing
 from everbearer.stores.sqlite import SqliteStore
 from stores import postgres_database
 

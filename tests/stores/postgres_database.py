@@ -13,7 +13,8 @@ from urllib.parse import quote
 from everbearer.errors import StoreError
 from everbearer.settings.model import PostgresSettings
 from everbearer.settings.postgres_url import parse
-from everbearer.stores.postgres_server import Timing, connect_blocking
+from everbearer.stores.postgres_server import connect_blocking
+from everbearer.stores.postgres_session import Timing
 
 DEFAULT = "postgresql://postgres@127.0.0.1:5432/test"
 RUN = "EVERBEARER_TEST_RUN"

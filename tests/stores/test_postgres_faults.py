@@ -11,7 +11,7 @@ from everbearer.settings.postgres_url import parse
 from everbearer.stores.contract import Record
 from everbearer.stores.keys import FileKey
 from everbearer.stores.postgres import PostgresStore
-from everbearer.stores.postgres_server import Timing
+from everbearer.stores.postgres_session import Timing
 from postgres_cluster import Cluster
 from stores import postgres_database
 from stores.behind import CANARY, RECORD

@@ -18,10 +18,10 @@ from everbearer.stores.postgres import PostgresStore, lock_number
 from everbearer.stores.postgres_line import News
 from everbearer.stores.postgres_server import (
     Server,
-    Timing,
     check_server,
     connect_blocking,
 )
+from everbearer.stores.postgres_session import Timing
 from everbearer.tasks import Tasks
 from stores.behind import CANARY, RECORD
 from stores.places import grant, newer

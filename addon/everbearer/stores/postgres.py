@@ -21,7 +21,8 @@ from everbearer.errors import StoreConflict, StoreError
 from everbearer.stores import postgres_layout as layout
 from everbearer.stores.codec import examined, seal, unseal
 from everbearer.stores.postgres_line import Line, News
-from everbearer.stores.postgres_server import Server, Timing, connect_blocking
+from everbearer.stores.postgres_server import Server, connect_blocking
+from everbearer.stores.postgres_session import Timing
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from everbearer.stores.contract import Examined, GrantKey, Record
     from everbearer.stores.key_check import KeyCheck
     from everbearer.stores.keys import KeyPlace
-    from everbearer.stores.postgres_server import Database, Session
+    from everbearer.stores.postgres_server import Database
+    from everbearer.stores.postgres_session import Session
 
 _LOCK: Final = "SELECT pg_advisory_lock(%s)"
 _LIMIT: Final = "SELECT set_config('statement_timeout', %s, false)"

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from everbearer.stores.cipher import Cipher
     from everbearer.stores.keys import KeyPlace
-    from everbearer.stores.postgres_server import Database, Session
+    from everbearer.stores.postgres_server import Database
+    from everbearer.stores.postgres_session import Session
 
 LAYOUT: Final = 1
 

@@ -12,7 +12,8 @@ from everbearer.stores import postgres_layout as layout
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from everbearer.stores.postgres_server import Server, Session, Timing
+    from everbearer.stores.postgres_server import Server
+    from everbearer.stores.postgres_session import Session, Timing
     from everbearer.tasks import Tasks
 
 

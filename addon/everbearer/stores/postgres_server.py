@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from dataclasses import dataclass
 from secrets import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -19,9 +18,10 @@ import psycopg
 
 from everbearer.errors import StoreError
 from everbearer.stores.postgres_errors import failed, too_late, unreachable
+from everbearer.stores.postgres_session import Session, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from everbearer.secret import Secret
 
@@ -80,85 +80,6 @@ class Database(Protocol):
     @property
     def tls(self) -> tuple[tuple[str, str], ...]:
         """Parameters of TLS, by libpq's names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """
-    How long what may take, in seconds.
-
-    A session that holds a lock speaks every `beat`; the server ends one that has
-    not for `idle`, so a holder cut off frees its lock after that at the latest.
-    """
-
-    connect: float = 5.0
-    statement: float = 10.0  # the server's limit for one
-    # Ours, should the server not be heard any more; psycopg then tries for up to
-    # ten more to cancel what was asked.
-    answer: float = 15.0
-    patience: float = 20.0  # for a server that is away
-    relock: float = 30.0  # to take a lost lock again
-    beat: float = 5.0
-    idle: float = 25.0
-    quiet: float = 3.0  # between two looks of who listens
-
-    @property
-    def statement_timeout(self) -> str:
-        """As PostgreSQL writes it."""
-        return f"{round(self.statement * 1000)}ms"
-
-
-class Session:
-    """One connection to the server, used by one task at a time."""
-
-    def __init__(
-        self, connection: psycopg.AsyncConnection[Any], name: str, timing: Timing
-    ) -> None:
-        self._connection = connection
-        self._name = name
-        self._timing = timing
-
-    @property
-    def lost(self) -> bool:
-        """It has ended; whatever it held on the server is gone, or soon will be."""
-        return self._connection.closed
-
-    async def fetch(
-        self,
-        statement: str,
-        parameters: Sequence[object] = (),
-        *,
-        patience: float | None = None,
-    ) -> list[tuple[Any, ...]]:
-        """
-        Return the rows of one statement, committed.
-
-        Raises StoreError; without an answer within *patience* seconds the
-        session is given up.
-        """
-        try:
-            async with asyncio.timeout(patience or self._timing.answer):
-                cursor = await self._connection.execute(
-                    statement.encode(), parameters or None
-                )
-                return await cursor.fetchall() if cursor.description else []
-        except TimeoutError:
-            await self.close()
-            raise too_late(self._name) from None
-        except psycopg.Error as error:
-            raise failed(self._name, error) from None
-
-    async def notified(self, patience: float) -> None:
-        """Wait for a notification; at most *patience* seconds. Raises StoreError."""
-        try:
-            async for _ in self._connection.notifies(timeout=patience, stop_after=1):
-                pass
-        except psycopg.Error as error:
-            raise failed(self._name, error) from None
-
-    async def close(self) -> None:
-        """End it, and with it whatever it holds on the server."""
-        await self._connection.close()
 
 
 class Server:
