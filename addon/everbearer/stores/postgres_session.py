@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +28,7 @@ class Timing:
 
     connect: float = 5.0
     statement: float = 10.0  # the server's limit for one
-    # Ours, should the server not be heard any more; psycopg then tries for up to
-    # ten more to cancel what was asked.
-    answer: float = 15.0
+    answer: float = 15.0  # ours, should the server not be heard any more
     patience: float = 20.0  # for a server that is away
     relock: float = 30.0  # to take a lost lock again
     beat: float = 5.0
@@ -65,18 +66,21 @@ class Session:
         """
         Return the rows of one statement, committed.
 
-        Raises StoreError; without an answer within *patience* seconds the
-        session is given up.
+        Raises StoreError. Without an answer within *patience* seconds, and when
+        the caller is cancelled, the session ends at once.
         """
+        work = self._execute(statement, parameters)
+        answer = asyncio.get_running_loop().create_task(work, name="ask PostgreSQL")
         try:
-            async with asyncio.timeout(patience or self._timing.answer):
-                cursor = await self._connection.execute(
-                    statement.encode(), parameters or None
-                )
-                return await cursor.fetchall() if cursor.description else []
-        except TimeoutError:
-            await self.close()
-            raise too_late(self._name) from None
+            await asyncio.wait([answer], timeout=patience or self._timing.answer)
+        except asyncio.CancelledError:
+            await self._give_up(answer)
+            raise
+        if not answer.done():
+            await self._give_up(answer)
+            raise too_late(self._name)
+        try:
+            return answer.result()
         except psycopg.Error as error:
             raise failed(self._name, error) from None
 
@@ -91,3 +95,24 @@ class Session:
     async def close(self) -> None:
         """End it, and with it whatever it holds on the server."""
         await self._connection.close()
+
+    async def _execute(
+        self, statement: str, parameters: Sequence[object]
+    ) -> list[tuple[Any, ...]]:
+        cursor = await self._connection.execute(statement.encode(), parameters or None)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def _give_up(self, answer: asyncio.Task[list[tuple[Any, ...]]]) -> None:
+        """
+        End the session without a word to the server, which may not be heard.
+
+        psycopg would ask it to cancel the statement, and wait for that.
+        """
+        answer.add_done_callback(lambda done: done.exception())  # that it was cut
+        with (
+            suppress(OSError, psycopg.Error),
+            socket.socket(fileno=os.dup(self._connection.fileno())) as shared,
+        ):
+            shared.shutdown(socket.SHUT_RDWR)
+        await asyncio.wait([answer])
+        await self.close()
