@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from everbearer.settings.model import KeySource, PostgresSettings, StoreSettings
+from everbearer.settings.model import KeySource, PostgresSettings
 from settings.config_folder import CANARY, DEV
 
 KEY = 'key = { env = "STORE_KEY" }'
@@ -49,9 +49,9 @@ def test_a_store_in_postgresql(folder, url, expected):
     """The URL is taken apart; files in it are beside the configuration."""
     settings = folder.load(f'{DEV}[store]\nurl = "{url}"\n{KEY}')
     here = [(name, value.format(folder=folder.path)) for name, value in expected.tls]
-    assert settings.store == StoreSettings(
-        None, KeySource(env="STORE_KEY"), replace(expected, tls=tuple(here))
-    )
+    assert settings.store.path is None
+    assert settings.store.key == KeySource(env="STORE_KEY")
+    assert settings.store.postgres == replace(expected, tls=tuple(here))
     assert settings.store.scheme == "postgresql"
     assert not [each for each in settings.warnings if "store.url" in each]
 

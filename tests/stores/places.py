@@ -91,7 +91,9 @@ class PostgresPlace:
         """Open the database once more, migrated."""
         database = self.database
         PostgresStore.migrate(database, self.key)
-        return PostgresStore.open(database, self.key, self.timing)
+        return PostgresStore.open(
+            database, self.key, self.timing, elsewhere=self.folder / "rescue"
+        )
 
 
 # What several processes can share, and everything.

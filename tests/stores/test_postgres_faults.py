@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -204,7 +205,7 @@ class Opening:
 
     def open(self):
         """Open it once more."""
-        return PostgresStore.open(*self._where)
+        return PostgresStore.open(*self._where, elsewhere=Path("/nowhere"))
 
 
 async def test_a_password_opens_and_is_told_nowhere(key, capfd, caplog):
@@ -214,15 +215,17 @@ async def test_a_password_opens_and_is_told_nowhere(key, capfd, caplog):
     try:
         database = replace(parse(cluster.url, None), password=Secret(CANARY))
         PostgresStore.migrate(database, key)
-        store = PostgresStore.open(database, key)
+        store = PostgresStore.open(database, key, elsewhere=Path("/nowhere"))
         assert await store.save(grant("a"), Record()) == Record(version=1)
         await store.close()
 
         wrong = replace(database, password=Secret(CANARY[::-1]))
         with pytest.raises(StoreError, match="refuses the password") as caught:
-            PostgresStore.open(wrong, key)
+            PostgresStore.open(wrong, key, elsewhere=Path("/nowhere"))
         with pytest.raises(StoreError, match="wants a password"):
-            PostgresStore.open(replace(database, password=None), key)
+            PostgresStore.open(
+                replace(database, password=None), key, elsewhere=Path("/nowhere")
+            )
     finally:
         cluster.remove()
     captured = capfd.readouterr()

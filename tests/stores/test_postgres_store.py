@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,11 @@ def store(opened, postgres):
 def database(store, postgres):
     """Return the database of an open store."""
     return postgres.database
+
+
+def opened_at(database, key):
+    """Open the store there; no emergency copy is written."""
+    return PostgresStore.open(database, key, elsewhere=Path("/nowhere"))
 
 
 def sealed(database, name="a"):
@@ -81,7 +87,7 @@ async def waiting(database, kind, count=1):
 def test_store_is_made_by_migrate_alone(postgres):
     """Opening a database that was never migrated makes nothing, and says how to."""
     with pytest.raises(StoreError, match="never migrated") as caught:
-        PostgresStore.open(postgres.database, postgres.key)
+        opened_at(postgres.database, postgres.key)
     assert caught.value.hint == "run: everbearer store migrate"
     assert not postgres.key.path.exists()
 
@@ -94,7 +100,7 @@ def test_store_is_made_by_migrate_alone(postgres):
 async def test_settings_lead_to_the_database(postgres):
     """What the configuration names is migrated and opened, by its URL's scheme."""
     key = KeySource(file=postgres.key.path)
-    settings = StoreSettings(None, key, postgres.database)
+    settings = StoreSettings(None, key, postgres.folder / "rescue", postgres.database)
     migrate_store(settings)
     store = open_store(settings)
 
@@ -117,7 +123,7 @@ async def test_another_layout_is_left_alone(
     execute(database, "UPDATE everbearer.store SET layout = %s", layout)
     before = sealed(database)
 
-    for use in (PostgresStore.open, PostgresStore.migrate):
+    for use in (opened_at, PostgresStore.migrate):
         with pytest.raises(StoreError, match=message) as caught:
             use(database, postgres.key)
         assert hint in caught.value.hint
@@ -147,15 +153,15 @@ def test_a_wrong_key_opens_nothing(store, database, tmp_path):
     """Another key, one of another kind and a missing one are told apart."""
     other = FileKey(tmp_path / "other" / "store.key")
     with pytest.raises(StoreError, match="is missing"):
-        PostgresStore.open(database, other)
+        opened_at(database, other)
     assert not other.path.exists()
 
     other.make()
-    for use in (PostgresStore.open, PostgresStore.migrate):
+    for use in (opened_at, PostgresStore.migrate):
         with pytest.raises(StoreError, match="another key"):
             use(database, other)
     with pytest.raises(StoreError, match="of the kind file"):
-        PostgresStore.open(database, EnvKey("K", {"K": new_key().reveal()}))
+        opened_at(database, EnvKey("K", {"K": new_key().reveal()}))
 
 
 async def test_key_of_the_environment(postgres):
@@ -163,11 +169,11 @@ async def test_key_of_the_environment(postgres):
     with pytest.raises(StoreError, match="no STORE_KEY"):
         PostgresStore.migrate(postgres.database, EnvKey("STORE_KEY", {}))
     with pytest.raises(StoreError, match="never migrated"):
-        PostgresStore.open(postgres.database, EnvKey("STORE_KEY", {}))
+        opened_at(postgres.database, EnvKey("STORE_KEY", {}))
 
     key = EnvKey("STORE_KEY", {"STORE_KEY": new_key().reveal()})
     PostgresStore.migrate(postgres.database, key)
-    stores = [PostgresStore.open(postgres.database, key) for _ in range(2)]
+    stores = [opened_at(postgres.database, key) for _ in range(2)]
     await stores[0].save(grant("a"), RECORD)
     assert await stores[1].load(grant("a")) == SAVED
     for store in stores:
@@ -197,12 +203,12 @@ async def test_a_role_without_rights_is_told_so(store, database, postgres):
     try:
         stranger = replace(database, user=role)
         with pytest.raises(StoreError, match="does not let its role") as caught:
-            PostgresStore.open(stranger, postgres.key)
+            opened_at(stranger, postgres.key)
         assert "GRANT USAGE ON SCHEMA everbearer" in caught.value.hint
 
         execute(database, f"GRANT USAGE ON SCHEMA everbearer TO {role}")
         execute(database, f"GRANT SELECT ON ALL TABLES IN SCHEMA everbearer TO {role}")
-        reader = PostgresStore.open(stranger, postgres.key)
+        reader = opened_at(stranger, postgres.key)
         assert await reader.load(grant("a")) == SAVED
         with pytest.raises(StoreError, match="does not let its role"):
             await reader.save(grant("a"), SAVED)
@@ -493,7 +499,7 @@ def test_no_password_is_told(tmp_path):
         "127.0.0.1", 9, "me", "db", Secret(CANARY), (("sslmode", "disable"),)
     )
     with pytest.raises(StoreError, match="no connection") as caught:
-        PostgresStore.open(away, FileKey(tmp_path / "key"))
+        opened_at(away, FileKey(tmp_path / "key"))
     error = caught.value
     told = f"{error} {error!r} {error.hint} {away} {away!r} {error.__cause__}"
     assert CANARY not in told
@@ -504,12 +510,13 @@ def test_missing_library_is_told():
     """Without the extra, the error has the command that installs it."""
     program = """
 import sys; sys.modules["psycopg"] = None
+from pathlib import Path
 from everbearer.errors import StoreError
 from everbearer.settings.model import KeySource, PostgresSettings, StoreSettings
 from everbearer.stores import open_store
 try:
     database = PostgresSettings("h", 1, "u", "d")
-    open_store(StoreSettings(None, KeySource(env="K"), database))
+    open_store(StoreSettings(None, KeySource(env="K"), Path("rescue"), database))
 except StoreError as error:
     print(error.message, error.hint)
 """

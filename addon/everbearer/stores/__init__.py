@@ -96,7 +96,10 @@ class _Postgres:
 
     def open(self, settings: StoreSettings, *, make: bool) -> Store | None:
         del make  # never by the way: `migrate` alone does
-        return _postgres_store().open(_database(settings), _key(settings))
+        assert settings.rescue is not None
+        return _postgres_store().open(
+            _database(settings), _key(settings), elsewhere=settings.rescue
+        )
 
     def migrate(self, settings: StoreSettings) -> str:
         return _postgres_store().migrate(_database(settings), _key(settings))
@@ -108,6 +111,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "postgresql": _Postgres(),
 }
 """Every kind of store, by the scheme of its URL."""
+
 
 def open_store(settings: StoreSettings, *, make: bool = True) -> Store:
     """

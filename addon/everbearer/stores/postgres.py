@@ -23,14 +23,16 @@ from everbearer.stores.codec import examined, seal, unseal
 from everbearer.stores.postgres_line import Line, News
 from everbearer.stores.postgres_server import Server, connect_blocking
 from everbearer.stores.postgres_session import Timing
+from everbearer.stores.rescue import Rescue, apart
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from pathlib import Path
 
     from everbearer.stores.cipher import Cipher
     from everbearer.stores.codec import Row
-    from everbearer.stores.contract import Examined, GrantKey, Record
+    from everbearer.stores.contract import Examined, GrantKey, Record, Rescued
     from everbearer.stores.key_check import KeyCheck
     from everbearer.stores.keys import KeyPlace
     from everbearer.stores.postgres_server import Database
@@ -54,11 +56,13 @@ class PostgresStore:
         cipher: Cipher,
         check: KeyCheck,
         timing: Timing,
+        rescue: Rescue,
     ) -> None:
         self._database = database
         self._cipher = cipher
         self._check = check
         self._timing = timing
+        self._rescue = rescue
         self._server = Server(database, timing)
         self._reading = Line(self._server, timing, self._checked)
         self._tasks = Tasks()
@@ -68,12 +72,18 @@ class PostgresStore:
 
     @classmethod
     def open(
-        cls, database: Database, key: KeyPlace, timing: Timing | None = None
+        cls,
+        database: Database,
+        key: KeyPlace,
+        timing: Timing | None = None,
+        *,
+        elsewhere: Path,
     ) -> PostgresStore:
         """
         Open the store, which `migrate` has made.
 
-        Blocks; with a keyring for as long as a person takes to unlock it.
+        *elsewhere* is a folder of this machine for emergency copies, made when it
+        is needed. Blocks; with a keyring for as long as a person takes to unlock it.
         """
         timing = timing or Timing()
         connection = connect_blocking(database, timing)
@@ -81,7 +91,8 @@ class PostgresStore:
             cipher, check = layout.open_blocking(connection, database, key)
         finally:
             connection.close()
-        return cls(database, cipher, check, timing)
+        rescue = Rescue((apart(elsewhere, str(database)),), cipher)
+        return cls(database, cipher, check, timing, rescue)
 
     @staticmethod
     def migrate(database: Database, key: KeyPlace) -> str:
@@ -161,6 +172,19 @@ class PostgresStore:
             )
 
         return await self._apart(self._reading.run(work))
+
+    async def rescue(self, key: GrantKey, record: Record) -> str:
+        """Write an emergency copy on this machine, and return its path."""
+        work = asyncio.to_thread(self._rescue.write, key, record)
+        return await self._ended(work)
+
+    async def rescued(self, key: GrantKey) -> Rescued:
+        """Return the emergency copies of this machine."""
+        return await self._ended(asyncio.to_thread(self._rescue.read, key))
+
+    async def forget_rescued(self, key: GrantKey) -> None:
+        """Remove the emergency copies of this machine that can be read."""
+        await self._ended(asyncio.to_thread(self._rescue.forget, key))
 
     async def close(self) -> None:
         """End every session but those of locks that are held."""
