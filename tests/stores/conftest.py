@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,16 @@ WORKER = Path(__file__).with_name("store_worker.py")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_database() -> Iterator[None]:
-    """Make a database for this process and those that it starts."""
+    """Name a database for this process and those it starts; removed in the end."""
     os.environ[postgres_database.RUN] = str(os.getpid())
-    postgres_database.make()
     yield
     postgres_database.remove()
+
+
+def kinds(of: Iterable[str]) -> list[object]:
+    """Return the kinds as parameters; a server's are not of the unit part."""
+    real = {"postgresql": pytest.mark.real}
+    return [pytest.param(kind, marks=real.get(kind, ())) for kind in of]
 
 
 def served(kind: str) -> str:
@@ -41,20 +46,20 @@ def empty_place(kind: str, folder: Path) -> Place:
     return found
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=kinds(PLACES))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Every kind of place in turn."""
     return empty_place(request.param, tmp_path)
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture(params=kinds(SHARED))
 def shared_kind(request: pytest.FixtureRequest) -> str:
     """Every kind in turn that processes can share."""
     return served(request.param)
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> PostgresPlace:
+def postgres(real: None, tmp_path: Path) -> PostgresPlace:
     """Return the place of a PostgreSQL store."""
     return empty_place("postgresql", tmp_path)
 

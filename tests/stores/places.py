@@ -80,6 +80,7 @@ class PostgresPlace:
 
     def empty(self) -> None:
         """Take away what another place has left in the database."""
+        postgres_database.make()
         postgres_database.empty(self.database)
 
     @property

@@ -41,13 +41,13 @@ def own_database() -> PostgresSettings:
     return replace(server(), database=f"everbearer_test_{os.environ[RUN]}")
 
 
+@cache
 def make() -> None:
-    """Make the database of this test process, if there is a server."""
-    if not missing():
-        with administration() as connection:
-            connection.execute(
-                f"CREATE DATABASE {own_database().database} TEMPLATE template0"
-            )
+    """Make the database of this test process, once."""
+    with administration() as connection:
+        connection.execute(
+            f"CREATE DATABASE {own_database().database} TEMPLATE template0"
+        )
 
 
 def empty(database: PostgresSettings) -> None:
@@ -62,8 +62,8 @@ def empty(database: PostgresSettings) -> None:
 
 
 def remove() -> None:
-    """Remove the database of this test process, whoever uses it."""
-    if not missing():
+    """Remove the database of this test process, if it was made, whoever uses it."""
+    if make.cache_info().currsize:
         with administration() as connection:
             connection.execute(
                 f"DROP DATABASE IF EXISTS {own_database().database} WITH (FORCE)"

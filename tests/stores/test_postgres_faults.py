@@ -20,6 +20,8 @@ from stores.places import grant, newer
 from stores.relay import Relay
 
 SAVED = replace(RECORD, version=1)
+
+pytestmark = pytest.mark.real
 STATED = 30.0
 """Seconds after which a holder that was cut off has lost its lock, as documented."""
 

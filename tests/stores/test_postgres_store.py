@@ -31,6 +31,8 @@ from stores.postgres_database import administration, execute
 NAME = "postgresql://u@h:1/d"
 SAVED = replace(RECORD, version=1)
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture
 def store(opened, postgres):

@@ -343,6 +343,7 @@ def test_environment_gives_the_key():
     assert key not in f"{place} {place!r}"
 
 
+@pytest.mark.real
 def test_missing_variable_is_not_made():
     """Nothing makes the variable; the hint's command does, in its own shell."""
     place = EnvKey("STORE_KEY", {})
