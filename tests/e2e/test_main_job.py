@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import Place, Proxy, Sandbox
+from harness import Place, Proxy, Sandbox, curl
 
 ME = "https://api.box.com/2.0/users/me"
 
@@ -22,3 +22,31 @@ def test_request_without_credential_is_answered(
 
     assert answer.status == 200, (answer, proxy.process.output)
     assert answer.json["type"] == "user"
+
+
+@pytest.mark.parametrize(
+    "grant", ["refresh_token", "jwt_bearer", "client_credentials", "developer_token"]
+)
+def test_reverse_listener_answers_and_heals(
+    place: Place, sandbox: Sandbox, free_port: int, grant: str
+):
+    """Without proxy settings and without a CA: 200, also after the token died."""
+    config = sandbox.config(
+        "reverse",
+        f'[[listeners]]\naddress = "127.0.0.1:{free_port}"\n'
+        'reverse = "https://api.box.com"\n',
+        source=grant,
+    )
+    proxy = Proxy(place, config)
+    me = f"http://127.0.0.1:{proxy.reverse_port()}/2.0/users/me"
+
+    answer = curl(me)
+
+    assert answer.status == 200, (answer, proxy.process.output)
+    assert answer.json["type"] == "user"
+    if grant == "developer_token":
+        return  # nothing renews it
+    sandbox.revoke()
+    assert curl(me).status == 200
+    assert sandbox.statuses("/2.0/users/me") == [200, 401, 200]
+    assert len(sandbox.token_requests()) == 2
