@@ -50,3 +50,23 @@ def test_reverse_listener_answers_and_heals(
     assert curl(me).status == 200
     assert sandbox.statuses("/2.0/users/me") == [200, 401, 200]
     assert len(sandbox.token_requests()) == 2
+
+
+def test_nobody_reaches_the_sandboxs_control_by_the_proxy(
+    place: Place, sandbox: Sandbox
+):
+    """Whoever may use the proxy may not read secrets or make tokens by it."""
+    proxy = Proxy(place, sandbox.state / "client_credentials.toml")
+    origin, _, key = sandbox.control.rpartition("/")
+    tls = f"https://127.0.0.1:{sandbox.port}"
+    asked = [
+        *(f"{place}/_sandbox/secrets" for place in (origin, tls, f"{tls}/{key}")),
+        "https://api.box.com/_sandbox/secrets",
+        f"https://api.box.com/{key}/_sandbox/secrets",
+    ]
+
+    answers = [proxy.curl("-k", url) for url in asked]
+
+    assert [answer.status for answer in answers] == [501] * len(asked)
+    secrets = sandbox.call("GET", "secrets")["client_secrets"]
+    assert not any(s in str(answer.body) for s in secrets for answer in answers)

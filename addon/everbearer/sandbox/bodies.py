@@ -71,16 +71,6 @@ class Buffer:
         self._pieces.clear()
 
 
-class Drain:
-    """Lets the body go by."""
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next piece."""
-
-    def discard(self) -> None:
-        """Forget everything: there is nothing."""
-
-
 class Part:
     """Writes the body as it is to the content folder."""
 

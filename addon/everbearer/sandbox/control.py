@@ -1,7 +1,9 @@
 """
 The control API under /_sandbox/: what tests do to the server, and learn from it.
 
-It is served on loopback only, and never to a web page.
+It is served on a loopback port of its own, below a path that nobody can guess and
+that only the state folder's owner can read: a proxy on this machine reaches the
+port for whoever asks it to. It is never served to a web page.
 """
 
 import asyncio
@@ -17,15 +19,21 @@ from everbearer.sandbox.faults import Effect, Fault
 from everbearer.sandbox.journal import Phase, token_label
 from everbearer.sandbox.matching import Match
 from everbearer.sandbox.message import Answer, Refused
-from everbearer.sandbox.routing import Access, Handler, Route, Site, Takes
+from everbearer.sandbox.routing import Access, Handler, Route, Site
 from everbearer.sandbox.tokens import AccessToken
 from everbearer.sandbox.world import Call
 
 WAIT_S = 30.0
 
 
-def control_routes(box_calls: Sequence[tuple[Site, Route]]) -> list[tuple[Site, Route]]:
-    """Return the calls of the control API; its first page lists *box_calls* too."""
+def control_routes(
+    box_calls: Sequence[tuple[Site, Route]], key: str
+) -> list[tuple[Site, Route]]:
+    """
+    Return the calls of the control API, below */key*.
+
+    Its first page lists *box_calls* too.
+    """
     table: list[tuple[str, str, Handler]] = [
         ("GET", "tokens", list_tokens),
         ("POST", "tokens/revoke", revoke_tokens),
@@ -50,12 +58,8 @@ def control_routes(box_calls: Sequence[tuple[Site, Route]]) -> list[tuple[Site, 
     }
     table.append(("GET", "", lambda _: _json(page)))
     routes = [
-        Route(method, f"/_sandbox/{path}", _guarded(handler), Access.OPEN)
+        Route(method, f"/{key}/_sandbox/{path}", _guarded(handler), Access.OPEN)
         for method, path, handler in table
-    ]
-    routes += [
-        Route(method, "/_sandbox/sink", sink, Access.BEARER, Takes.NOTHING)
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     ]
     return [(Site.CONTROL, route) for route in routes]
 
@@ -219,19 +223,6 @@ async def add_file(call: Call) -> Answer:
     name = str(given.get("name", f"synthetic-{world.tree.new_id()}"))
     file = world.tree.add_file(world.tree.root, name, OWNER, content, world.clock.now())
     return _json({"id": file.id, "sha1": content.sha1, "size": size}, 201)
-
-
-def sink(call: Call) -> Answer:
-    """ANY sink: takes any body from a caller with a good token, and describes it."""
-    received = call.request.received
-    return _json(
-        {
-            "method": call.request.method,
-            "length": received.length,
-            "sha256": received.sha256(),
-            "user": call.user.id,
-        }
-    )
 
 
 def _chosen(given: Mapping[str, object]) -> Callable[[AccessToken], bool]:

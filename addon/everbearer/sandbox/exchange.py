@@ -19,7 +19,6 @@ from tornado.iostream import StreamClosedError
 from everbearer.sandbox import shapes
 from everbearer.sandbox.bodies import (
     Buffer,
-    Drain,
     FormUpload,
     Part,
     Received,
@@ -233,8 +232,6 @@ class Exchange(HTTPMessageDelegate):
             )
         if takes is Takes.PART:
             return Part(self._world.contents.writer())
-        if takes is Takes.NOTHING:
-            return Drain()
         return Buffer()
 
     def _journal_entry(self) -> Entry:

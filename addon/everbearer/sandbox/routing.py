@@ -36,7 +36,6 @@ class Takes(Enum):
     BUFFER = auto()
     FORM_UPLOAD = auto()
     PART = auto()
-    NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The sandbox as a server: its listeners, its start and its end."""
 
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -72,10 +73,12 @@ class Sandbox:
 
     def _listen(self, folder: StateFolder) -> None:
         world = World(self._options, folder, self._clock)
-        router = Router([*BOX_CALLS, *control_routes(BOX_CALLS)])
+        key = secrets.token_urlsafe(16)
+        router = Router([*BOX_CALLS, *control_routes(BOX_CALLS, key)])
         # The certificates live in the machine's time, not in the shifted one.
         context = server_context(folder, datetime.now(UTC))
-        box = _Front(Dispatcher(world, router, frozenset(Site)), world, self._tasks)
+        box_sites = frozenset(Site) - {Site.CONTROL}
+        box = _Front(Dispatcher(world, router, box_sites), world, self._tasks)
         control = _Front(
             Dispatcher(world, router, frozenset({Site.CONTROL})), world, self._tasks
         )
@@ -83,7 +86,7 @@ class Sandbox:
             HTTPServer(box, ssl_options=context, **_LIMITS), self._options.port
         )
         control_port = self._add(HTTPServer(control, **_LIMITS), 0)
-        self.control_url = f"http://{LOOPBACK}:{control_port}"
+        self.control_url = f"http://{LOOPBACK}:{control_port}/{key}"
         write_profiles(world, self.port, self.control_url)
 
     def _add(self, server: HTTPServer, port: int) -> int:

@@ -45,7 +45,7 @@ _MESSAGES = {
         "Request rate limit exceeded, please try again later",
     ),
     500: ("internal_server_error", "Internal Server Error"),
-    501: ("not_implemented", "the sandbox has no such call; see /_sandbox/"),
+    501: ("not_implemented", "the sandbox has no such call; its control API lists all"),
     503: ("unavailable", "Unavailable"),
 }
 
