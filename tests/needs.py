@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,6 +16,13 @@ def need(program: str) -> str:
     if found is None:
         lack(program, f"{program} is not installed")
     return found
+
+
+def need_proc(path: Path) -> Path:
+    """Return *path*, a file of Linux's /proc; skip, or fail for "proc", elsewhere."""
+    if not path.exists():
+        lack("proc", f"{path} is not here: this is no Linux")
+    return path
 
 
 def lack(name: str, reason: str) -> NoReturn:

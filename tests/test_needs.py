@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from needs import need
+from needs import need, need_proc
 
 MISSING = "no-such-program"
 
@@ -29,3 +31,15 @@ def test_what_is_required_and_missing_fails(required, monkeypatch):
     monkeypatch.setenv("EVERBEARER_REQUIRE", required)
     with pytest.raises(pytest.fail.Exception, match=MISSING):
         need(MISSING)
+
+
+def test_where_there_is_no_proc_tests_of_it_are_skipped(tmp_path, monkeypatch):
+    """On macOS the reason says so; where /proc is required, that is a failure."""
+    assert need_proc(tmp_path) == tmp_path
+    missing = Path("/no-such-proc/1/fd")
+    monkeypatch.setenv("EVERBEARER_REQUIRE", "")
+    with pytest.raises(pytest.skip.Exception, match="no Linux"):
+        need_proc(missing)
+    monkeypatch.setenv("EVERBEARER_REQUIRE", "proc")
+    with pytest.raises(pytest.fail.Exception, match="no Linux"):
+        need_proc(missing)

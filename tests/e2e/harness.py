@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from needs import need
+from needs import need, need_proc
 from ports import unused_port
 
 START = 40.0
@@ -96,13 +96,15 @@ class Process:
 
     def rss(self) -> int:
         """Return the resident memory in bytes."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+        return self._memory("VmRSS")
 
     def peak(self) -> int:
         """Return the highest resident memory so far in bytes."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
+        status = need_proc(Path(f"/proc/{self.child.pid}/status")).read_text()
+        return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
 
 
 @dataclass

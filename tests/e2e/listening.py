@@ -7,11 +7,13 @@ import socket
 import struct
 from pathlib import Path
 
+from needs import need_proc
+
 
 def listeners(pid: int) -> set[str]:
-    """Return the addresses on which a process listens (Linux)."""
+    """Return the addresses on which a process listens; skip where there is no /proc."""
     inodes = set()
-    for link in Path(f"/proc/{pid}/fd").iterdir():
+    for link in need_proc(Path(f"/proc/{pid}/fd")).iterdir():
         try:
             target = str(link.readlink())
         except OSError:

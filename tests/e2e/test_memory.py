@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import Place, Process, Proxy, Sandbox
+from needs import need_proc
 from tunnel import Tunnel
 
 ME = "/2.0/users/me"
@@ -24,10 +25,6 @@ CONFIG = "client_credentials.toml"
 
 Measured = Callable[[str, object], None]
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="memory is read from /proc"
-)
-
 
 class Growth:
     """The growth of a process's memory, at its highest, since now."""
@@ -35,7 +32,7 @@ class Growth:
     def __init__(self, process: Process) -> None:
         self._process = process
         # The peak of the past is of no interest; Linux lets one forget it.
-        Path(f"/proc/{process.child.pid}/clear_refs").write_text("5")
+        need_proc(Path(f"/proc/{process.child.pid}/clear_refs")).write_text("5")
         self._before = process.rss()
 
     def mib(self) -> float:

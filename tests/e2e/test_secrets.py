@@ -20,6 +20,7 @@ from everbearer.errors import EverbearerError
 from everbearer.settings.load import load
 from everbearer.stores.memory import MemoryStore
 from harness import Answer, Place, Proxy, Sandbox
+from needs import need_proc
 
 API = "https://api.box.com"
 ME = f"{API}/2.0/users/me"
@@ -244,6 +245,7 @@ def test_the_state_before_an_edit_is_saved_without_the_token(
 
 def test_no_process_has_a_secret_among_its_arguments(place: Place, sandbox: Sandbox):
     """While secrets come from a program and requests run, `ps` shows none."""
+    need_proc(Path("/proc/self/cmdline"))
     helper = place.root / "helper.sh"
     secret = sandbox.state / "ccg_client_secret.txt"
     seen = place.root / "seen"
