@@ -138,6 +138,20 @@ class TestProfile:
         assert (verdict.status, verdict.code) == (status, code)
         assert verdict.hint == "send Everbearer-Profile with one of: dev, prod, none"
 
+    @pytest.mark.parametrize(
+        ("asked", "shown"),
+        [
+            ("nobody", "'nobody'"),
+            ("", "''"),
+            ("\x1b[2Jb\u00fc", r"'\x1b[2Jb\xfc'"),
+            ("x" * 1000, f"'{'x' * 40}...'"),
+        ],
+    )
+    def test_unknown_is_named(self, asked, shown):
+        """The refusal says what was asked for, short and nothing but printable."""
+        verdict = decide(request(profile_fields=(asked,)), RULES)
+        assert verdict.reason == f"Everbearer-Profile: {shown} names no profile"
+
     @pytest.mark.parametrize("listener", [REQUEST.listener, _bound("prod")])
     def test_none(self, listener):
         """A client may always ask for no credential."""

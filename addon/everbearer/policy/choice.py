@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from everbearer.policy.view import RequestView
 
 _NO_PROFILE: Final = "none"
+_SHOWN: Final = 40  # characters of what a client asked for
 
 
 def profile(view: RequestView, rule: Rule, rules: RuleSet) -> str | Pass | Refuse:
@@ -36,7 +37,7 @@ def profile(view: RequestView, rule: Rule, rules: RuleSet) -> str | Pass | Refus
         return _refuse(
             400,
             "profile_unknown",
-            "Everbearer-Profile does not name a profile",
+            f"Everbearer-Profile: {_shown(name)} names no profile",
             rule,
         )
     if bound and name and name != bound:
@@ -69,6 +70,11 @@ def _allowed(name: str, rule: Rule, rules: RuleSet) -> str | Refuse:
         "several profiles could serve this request and none is the default",
         rule,
     )
+
+
+def _shown(name: str) -> str:
+    """Return the client's text in quotes, short and without control characters."""
+    return ascii(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
 
 
 def _refuse(status: int, code: str, reason: str, rule: Rule) -> Refuse:
