@@ -21,7 +21,7 @@ class Exchanged:
     `verdict` is "inject", "pass" or "refuse", `code` its reason for programs;
     `status` is what the client got, 0 for a connection closed without one.
     `replayed` tells that the answer is that of a replay; `note` is a word for
-    people about what else happened.
+    people about what else happened, or why the request was refused.
     """
 
     at: float

@@ -113,6 +113,7 @@ def test_every_matched_request_is_one_line_and_no_other_is_told(box, serve):
         lines[0],
     )
     assert " 400 - profile_unknown " in lines[1]
+    assert lines[1].endswith(" (Everbearer-Profile: 'frob' names no profile)")
     assert "canary" not in "\n".join(child.said())
 
 
@@ -267,3 +268,16 @@ def test_the_web_interface_is_told_once_and_without_its_chatter(box):
     assert code == 0
     assert said.count("/?token=") == 1
     assert "client connect" not in said
+
+
+def test_a_tool_that_does_not_trust_the_proxy_is_told_how(box, serve):
+    """Below mitmproxy's own words: where the CA is, and the argument of curl."""
+    need("curl")
+    child = serve()
+    url = f"http://127.0.0.1:{port_of(child)}"
+    before = len(child.said())
+    assert status_of(box, "-x", url, ME) == 0
+    child.wait_for("does not trust the proxy's certificate for api.box.com", before)
+    told = child.wait_for(r"the tool has to trust .*: curl --cacert (\S+);", before)
+    ca = Path(told[1])
+    assert status_of(box, "-x", url, "--cacert", str(ca), ME) == 200

@@ -17,6 +17,7 @@ from everbearer.proxy.recovery import Recovery
 from everbearer.proxy.replay import Replays
 from everbearer.proxy.replay_connection import Limits
 from everbearer.proxy.tokens import EverbearerTokens
+from everbearer.proxy.trust_hint import EverbearerTrustHint
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.contract import Need
 
@@ -51,6 +52,7 @@ def assemble(
     recovery = Recovery(broker, authorizer, Replays(authorizer, notes, Limits()))
     front: list[object] = [
         EverbearerConnections(broker, poison, control_ports),
+        EverbearerTrustHint(),
         EverbearerTokens(
             broker, notes, authorizer, recovery, poison, keep_bodies=keep_bodies
         ),

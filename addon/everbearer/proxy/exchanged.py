@@ -44,7 +44,7 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
         replayed=note.replayed,
         token=credential.token.fingerprint if credential else "",
         client=flow.client_conn.peername[0],
-        note=note.remark,
+        note=refused.detail if refused else note.remark,
     )
 
 
