@@ -97,7 +97,7 @@ REVERSE: Final = (
     absolute(
         "the proxy by itself, forged",
         request("http://127.0.0.1:{proxy}/2.0/users/me"),
-        answer="421 misdirected",
+        answer="421 proxy_is_no_server",
         leaks=False,  # nothing but the proxy would see it
     ),
 )

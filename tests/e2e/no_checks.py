@@ -39,5 +39,6 @@ browser.verdict = lambda *_: None
 credential._unfit = lambda *_: None
 framing.refusal = lambda *_: None
 connections.EverbearerConnections._next_layer = _only_reverse
+connections.EverbearerConnections._is_ours = lambda *_: False
 guard.EverbearerGuard._inspect = _unseen
 print("no_checks.py is in force", flush=True)  # noqa: T201 - tests wait for it

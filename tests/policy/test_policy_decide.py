@@ -22,7 +22,7 @@ from boxlike import (
 from everbearer.policy.decide import decide
 from everbearer.policy.rules import Action
 from everbearer.policy.verdict import Inject, Pass, Refuse
-from everbearer.policy.view import Existing
+from everbearer.policy.view import Existing, ListenerView
 
 KINDS = [kind.name for kind in Existing]
 
@@ -119,6 +119,42 @@ class TestReverse:
         """A listener for a host without rules passes, without a token."""
         listener = replace(LISTENER, reverse="other.example")
         view = to("other.example", listener=listener)
+        assert decide(view, RULES).code == "unmatched"
+
+
+class TestNoServer:
+    """The explicit proxy, taken for a server."""
+
+    OWN = ListenerView(
+        "127.0.0.1:8080",
+        own_authorities=frozenset({"127.0.0.1:8080", "localhost:8080"}),
+    )
+    OWN_6 = ListenerView("[::1]:8080", own_authorities=frozenset({"[::1]:8080"}))
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            request(direct=True, listener=OWN),
+            to("example.com", direct=True, listener=OWN),
+            plain(host="127.0.0.1", port=8080, listener=OWN),
+            plain(host="LOCALHOST", port=8080, listener=OWN),
+            to("localhost", port=8080, listener=OWN),
+            plain(host="::1", port=8080, listener=OWN_6),
+        ],
+    )
+    def test_refused(self, view):
+        """421 for ruled hosts and others, and the two ways out."""
+        verdict = decide(view, RULES)
+        assert isinstance(verdict, Refuse)
+        assert (verdict.status, verdict.code) == (421, "proxy_is_no_server")
+        assert verdict.reason.startswith(f"{view.listener.address} is a proxy")
+        assert f"curl -x http://{view.listener.address} " in verdict.hint
+        assert "[[listeners]]" in verdict.hint
+
+    def test_other_ports(self):
+        """What else listens on this machine is none of ours."""
+        there = ("127.0.0.1:8081",)
+        view = to("127.0.0.1", port=8081, authorities=there, listener=self.OWN)
         assert decide(view, RULES).code == "unmatched"
 
 

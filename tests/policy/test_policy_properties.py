@@ -60,6 +60,7 @@ CHANGES = {
     "control_characters": st.booleans(),
     "broken_fields": st.booleans(),
     "trailers": st.booleans(),
+    "direct": st.booleans(),
     "authorization": AUTHORIZATIONS,
     "query_token": st.booleans(),
     "as_user": st.lists(st.sampled_from(["1234", "99", ""]), max_size=2).map(tuple),
@@ -87,6 +88,7 @@ ANY_REQUEST = st.builds(
     sni=st.none() | st.text(),
     connect_name=st.none() | st.text(),
     http2=st.booleans(),
+    direct=st.booleans(),
     listener=st.builds(ListenerView, reverse=st.text(), profile=st.text()),
     profile_fields=TEXTS,
     origins=TEXTS,
@@ -162,6 +164,7 @@ def _sure_of_destination(view):
     assert view.authorities
     assert view.scheme == "https"
     assert view.port == 443
+    assert not view.direct
     return view.upstream_verified
 
 

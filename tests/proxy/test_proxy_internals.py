@@ -42,7 +42,7 @@ def test_a_method_that_is_gone_is_named(kind: type, name: str, monkeypatch):
         (Flow, {"_backup"}),
         (HttpLayer, {"streams"}),
         (HttpStream, {"request_body_buf"}),
-        (Proxyserver, {"connections"}),
+        (Proxyserver, {"connections", "servers"}),
     ],
 )
 def test_attributes_that_are_no_longer_set_are_named(

@@ -21,9 +21,9 @@ async def context() -> AsyncIterator[taddons.context]:
         yield context
 
 
-def view_of(flow, listener: ListenerView | None = None):
+def view_of(flow, listener: ListenerView | None = None, *, direct: bool = False):
     """Look at a flow."""
-    return look(flow, listener or ListenerView(), Authorization())
+    return look(flow, listener or ListenerView(), Authorization(), direct=direct)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,9 @@ def test_an_explicit_listener_has_its_address_and_profile():
     """IPv6 in brackets, as the configuration spells it."""
     client = asked().client_conn
     assert listener_of(client, {"127.0.0.1:8080": "dev"}) == ListenerView(
-        "127.0.0.1:8080", profile="dev"
+        "127.0.0.1:8080",
+        profile="dev",
+        own_authorities=frozenset({"127.0.0.1:8080", "localhost:8080"}),
     )
     client.sockname = ("::1", 8080, 0, 0)
     assert listener_of(client, {"[::1]:8080": "dev"}).profile == "dev"
@@ -230,3 +232,20 @@ def test_behind_a_reverse_listener_there_is_no_connect_name(context):
     """The client has named no server."""
     flow = asked()
     assert view_of(flow, ListenerView("127.0.0.1:1", HOST)).connect_name is None
+
+
+@pytest.mark.parametrize("origin_form", [False, True])
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("tunnel", [False, True])
+@pytest.mark.parametrize("reverse", ["", HOST])
+@pytest.mark.usefixtures("context")
+def test_who_takes_the_proxy_for_a_server(origin_form, tls, scheme, tunnel, reverse):
+    """In origin form, or https asked of the proxy itself over TLS; never a tunnel."""
+    flow = asked()
+    flow.request.scheme, flow.client_conn.tls = scheme, tls
+    if not tunnel:
+        flow.server_conn.address = None
+    view = view_of(flow, ListenerView(reverse=reverse), direct=origin_form)
+    expected = origin_form or (tls and scheme == "https" and not tunnel)
+    assert view.direct == (expected and not reverse)

@@ -33,8 +33,11 @@ def destination(view: RequestView, rules: RuleSet) -> str | Pass | Refuse:
     Return the normalised host that the request verifiably goes to.
 
     A `Pass` is for requests in which no rule names anything; a `Refuse` for
-    those that name a ruled host and cannot be trusted to go there.
+    those that name a ruled host and cannot be trusted to go there, or that
+    take the explicit proxy for a server.
     """
+    if view.direct or _asks_for_the_proxy(view):
+        return _no_server(view)
     if not any(map(rules.covers_raw, _named(view))):
         return _unmatched(rules)
     reverse = view.listener.reverse
@@ -67,6 +70,23 @@ def destination(view: RequestView, rules: RuleSet) -> str | Pass | Refuse:
     if foreign:
         return _misdirected(host, foreign)
     return _insecure(view, host, verified, authorities) or host
+
+
+def _asks_for_the_proxy(view: RequestView) -> bool:
+    asked = join_authority(view.host.lower(), view.port)
+    return not view.listener.reverse and asked in view.listener.own_authorities
+
+
+def _no_server(view: RequestView) -> Refuse:
+    """RFC 9110 §15.5.20, RFC 9112 §3.2.2: a proxy is asked in absolute form."""
+    proxy = view.listener.address
+    return Refuse(
+        421,
+        "proxy_is_no_server",
+        f"{proxy} is a proxy, and was asked as if it were the server",
+        f"let the tool use it as a proxy: curl -x http://{proxy} https://...; for "
+        "tools that cannot, add a [[listeners]] with reverse to the configuration",
+    )
 
 
 def _named(view: RequestView) -> Iterator[str]:

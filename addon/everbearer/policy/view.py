@@ -41,7 +41,7 @@ class ListenerView:
 
     `reverse` is the host that a reverse listener stands for, "" for the
     explicit proxy; `own_authorities` are the `host:port` texts by which
-    clients may address a reverse listener, lower case.
+    clients address the listener itself, lower case.
     """
 
     address: str = ""
@@ -53,7 +53,7 @@ class ListenerView:
     def at(cls, host: str, port: int, reverse: str, profile: str) -> ListenerView:
         """Return the view of a listener at an IP address without brackets."""
         address = join_authority(host, port)
-        own = frozenset({address, f"localhost:{port}"}) if reverse else frozenset()
+        own = frozenset({address, f"localhost:{port}"})
         return cls(address, reverse, profile, own)
 
 
@@ -81,6 +81,7 @@ class RequestView:
     http2: bool = False
     server_http2: bool = False  # the server connection already speaks HTTP/2
     listener: ListenerView = field(default_factory=ListenerView)
+    direct: bool = False  # sent to the explicit proxy as to a server
     profile_fields: tuple[str, ...] = ()  # values of Everbearer-Profile
     origins: tuple[str, ...] = ()
     sec_fetch_site: tuple[str, ...] = ()

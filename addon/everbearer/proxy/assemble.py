@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from everbearer.proxy.authorize import Authorizer
 from everbearer.proxy.bodies import EverbearerBodies
 from everbearer.proxy.connections import EverbearerConnections
+from everbearer.proxy.direct import Direct
 from everbearer.proxy.guard import EverbearerGuard
 from everbearer.proxy.life import EverbearerLife
 from everbearer.proxy.notes import Notes
@@ -47,14 +48,20 @@ def assemble(
     *control_ports* are out of clients' reach; *keep_bodies* makes short answers
     visible in flows although they are streamed.
     """
-    notes, poison = Notes(), Poison()
+    notes, poison, direct = Notes(), Poison(), Direct()
     authorizer = Authorizer(broker)
     recovery = Recovery(broker, authorizer, Replays(authorizer, notes, Limits()))
     front: list[object] = [
-        EverbearerConnections(broker, poison, control_ports),
+        EverbearerConnections(broker, poison, direct, control_ports),
         EverbearerTrustHint(),
         EverbearerTokens(
-            broker, notes, authorizer, recovery, poison, keep_bodies=keep_bodies
+            broker,
+            notes,
+            authorizer,
+            recovery,
+            poison,
+            direct,
+            keep_bodies=keep_bodies,
         ),
         EverbearerLife(broker),
     ]

@@ -7,6 +7,7 @@ connection: mitmproxy would go on with the failure, we refuse what comes by it.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mitmproxy.tls import TlsData
 
     from everbearer.broker import Broker
+    from everbearer.proxy.direct import Direct
     from everbearer.proxy.poison import Poison
 
 logger = logging.getLogger(__name__)
@@ -42,10 +44,15 @@ class EverbearerConnections:
     """Sets connections up so that the policy sees every request it must see."""
 
     def __init__(
-        self, broker: Broker, poison: Poison, control_ports: frozenset[int]
+        self,
+        broker: Broker,
+        poison: Poison,
+        direct: Direct,
+        control_ports: frozenset[int],
     ) -> None:
         self._broker = broker
         self._poison = poison
+        self._direct = direct
         self._control_ports = control_ports
         # By the server's id: the address it has, and the one dialled in its place.
         self._dialled: dict[str, tuple[tuple[str, int], tuple[str, int]]] = {}
@@ -104,8 +111,15 @@ class EverbearerConnections:
             # With keep_host_header mitmproxy leaves this open to the client's SNI.
             context.server.sni = mode.address[0]
             return
-        if nextlayer.layer or not _in_tunnel(nextlayer):
+        if isinstance(context.layers[-1], _EXPLICIT):
+            if not self._direct.see(context.client, nextlayer.data_client()):
+                raise AddonHalt  # more of the first line is to come
             return
+        if not nextlayer.layer and _in_tunnel(nextlayer):
+            self._tunnelled(nextlayer)
+
+    def _tunnelled(self, nextlayer: NextLayer) -> None:
+        context = nextlayer.context
         assert context.server.address is not None
         data = nextlayer.data_client()
         if self._covers(context.server.address[0]) or self._covers(context.client.sni):
@@ -130,7 +144,7 @@ class EverbearerConnections:
     # -- servers ------------------------------------------------------------
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
-        """Dial where `connect_to` says; never a control port of ours."""
+        """Dial where `connect_to` says."""
         try:
             address = data.server.address
             if address is None:
@@ -144,13 +158,18 @@ class EverbearerConnections:
             data.server.error = "everbearer failed"
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Put the original address back: names and certificates go by it."""
+        """
+        Put the original address back: names and certificates go by it.
+
+        Here, too, is known who was reached: if it is ourselves, however it was
+        called, nobody gets further (a request would go round and round).
+        """
         try:
             self._restore(data.server)
             peer = data.server.peername
-            if peer and peer[1] in self._control_ports and is_loopback(peer[0]):
-                logger.warning("cut a client off that asked for a control port")
-                self._poison.add(data.client, "being asked for its own control port")
+            if peer and self._is_ours(_unmapped(peer[0]), peer[1]):
+                logger.warning("cut a client off that asked for a port of our own")
+                self._poison.add(data.client, "being asked for a port of its own")
                 internals.abort(data.client, data.server)
         except BaseException as error:
             report("a connection could not be judged", error)
@@ -183,6 +202,11 @@ class EverbearerConnections:
             report("a server could not be named", error)
             self._poison.add(data.context.client, "naming the server")
 
+    def _is_ours(self, host: str, port: int) -> bool:
+        if port in self._control_ports:
+            return is_loopback(host)
+        return (host, port) in internals.listening()
+
     def _restore(self, server: Server) -> None:
         original, dialled = self._dialled.pop(server.id, (None, None))
         # What a script has changed meanwhile is not ours to put back: the policy
@@ -205,6 +229,8 @@ class EverbearerConnections:
 _NOBODY: Final = "invalid"
 """RFC 6761 §6.4: nobody has this name."""
 
+_EXPLICIT = (modes.HttpProxy, modes.HttpUpstreamProxy)
+
 _UNMATCHED = Refusal(
     403,
     "unmatched_refused",
@@ -221,6 +247,15 @@ def _is_name(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unmapped(host: str) -> str:
+    """Return the address without its zone; an IPv4 one that wears IPv6, bare."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _in_tunnel(nextlayer: NextLayer) -> bool:

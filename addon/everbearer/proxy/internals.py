@@ -37,7 +37,7 @@ _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
     Flow: ("_backup", "wait_for_resume"),
     HttpLayer: ("streams",),
     HttpStream: ("request_body_buf", "state_consume_request_body"),
-    Proxyserver: ("connections",),
+    Proxyserver: ("connections", "servers"),
 }
 """What is used here and in replay_connection, by class."""
 
@@ -74,6 +74,17 @@ def connection_handler(client: Client) -> ConnectionHandler | None:
     """Return what reads from *client*; None for a replay, which has no client."""
     proxyserver = ctx.master.addons.get("proxyserver")
     return proxyserver.connections.get(client.id) if proxyserver else None
+
+
+def listening() -> frozenset[tuple[str, int]]:
+    """Return the addresses on which this proxy serves."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    servers = proxyserver.servers if proxyserver else ()
+    return frozenset(
+        (address[0], address[1])
+        for server in servers
+        for address in server.listen_addrs
+    )
 
 
 @contextlib.asynccontextmanager

@@ -52,10 +52,14 @@ def listener_of(client: Client, profiles: dict[str, str]) -> ListenerView:
 
 
 def look(
-    flow: HTTPFlow, listener: ListenerView, authorization: Authorization
+    flow: HTTPFlow,
+    listener: ListenerView,
+    authorization: Authorization,
+    *,
+    direct: bool,
 ) -> RequestView:
     """
-    Build the view of *flow*.
+    Build the view of *flow*; *direct* is that of `Direct` for its client.
 
     Inside a CONNECT tunnel and behind a reverse listener the destination is the
     server connection's address; a proxy request in absolute form names it in
@@ -71,6 +75,8 @@ def look(
         verified = request.pretty_host
     elif server.address is None:
         verified = host
+        # Who does TLS with the proxy itself asks it for https by CONNECT.
+        direct = direct or (client.tls and request.scheme == "https")
     else:
         verified = server.sni or client.sni or server.address[0]
         sni = client.sni
@@ -92,6 +98,7 @@ def look(
         http2=request.is_http2 or request.is_http3,
         server_http2=server.connected and server.alpn == b"h2",
         listener=listener,
+        direct=direct and not listener.reverse,
         body_length=body_length(flow),
         broken_fields=fields.broken,
         authorization=authorization,

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from everbearer.broker import Broker
     from everbearer.proxy.authorize import Authorizer
+    from everbearer.proxy.direct import Direct
     from everbearer.proxy.notes import Notes
     from everbearer.proxy.poison import Poison
     from everbearer.proxy.recovery import Recovery
@@ -65,6 +66,7 @@ class EverbearerTokens:
         authorizer: Authorizer,
         recovery: Recovery,
         poison: Poison,
+        direct: Direct,
         *,
         keep_bodies: bool,
     ) -> None:
@@ -73,6 +75,7 @@ class EverbearerTokens:
         self._authorizer = authorizer
         self._recovery = recovery
         self._poison = poison
+        self._direct = direct
         self._budget = Budget(broker.settings.proxy.spool_limit)
         self._via = _via(broker.settings.network.upstream_proxy)
         self._keep_bodies = keep_bodies
@@ -136,7 +139,8 @@ class EverbearerTokens:
             issued=self._broker.issued,
             rejected_for=lambda token: self._recovery.rejected_for(client, token),
         )
-        note.view = look(flow, listener, authorization)
+        direct = flow.client_conn in self._direct
+        note.view = look(flow, listener, authorization, direct=direct)
         note.verdict = self._broker.decide(note.view)
         flow.metadata["everbearer.reason"] = note.verdict.code
 
