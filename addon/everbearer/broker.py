@@ -251,6 +251,11 @@ class Broker:
             await self._running.managers.keep_alive()
             await self._clock.sleep(_KEEP_ALIVE_EVERY)
 
+    @property
+    def awaited(self) -> str:
+        """What `stop` waits for, in words for people; empty for nothing."""
+        return self._running.managers.awaited
+
     async def stop(self) -> None:
         """
         Wait for renewals in flight to be saved, then let go of everything.

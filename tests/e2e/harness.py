@@ -350,8 +350,16 @@ class Stock:
         self.process.wait_for(rf"listening at 127\.0\.0\.1:{self.port}\b")
         return self
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ca(self) -> Path:
+        return self.confdir / "mitmproxy-ca-cert.pem"
+
     def curl(self, *arguments: str, timeout: float = 60) -> Answer:
         """Ask by the explicit proxy."""
-        ca = self.confdir / "mitmproxy-ca-cert.pem"
-        proxy = f"http://127.0.0.1:{self.port}"
-        return curl("-x", proxy, "--cacert", str(ca), *arguments, timeout=timeout)
+        return curl(
+            "-x", self.url, "--cacert", str(self.ca), *arguments, timeout=timeout
+        )

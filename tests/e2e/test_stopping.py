@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Answer, Place, Proxy, Sandbox
+from harness import Answer, Place, Proxy, Sandbox, Stock
 from tunnel import Crowd, Tunnel, crowd
 
 SCRIPT = Path(__file__).with_name("watching_script.py")
@@ -88,6 +88,8 @@ def test_stopping_during_a_renewal_waits_for_the_save(
         sandbox.wait(1, path=TOKEN)
         proxy.process.child.send_signal(how)
         proxy.process.wait_for("watching: stopping")
+        profile = proxy.process.wait_for("as the new token of ([a-z]+) is saved")[1]
+        assert profile in {"dev", "jwt", "ccg"}
         assert sandbox.token_requests()[0]["held"]
         sandbox.release(held)
         assert proxy.process.child.wait(PATIENCE) == 0
@@ -103,6 +105,29 @@ def test_stopping_during_a_renewal_waits_for_the_save(
     with Tunnel(again) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
     assert len(sandbox.token_requests()) == 1
+
+
+@pytest.mark.parametrize("second", SIGNALS, ids=lambda how: how.name)
+@pytest.mark.parametrize("by", ["stock", "serve"])
+def test_a_second_signal_ends_at_once(
+    place: Place, sandbox: Sandbox, by: str, second: signal.Signals
+):
+    """The first says what it waits for, and waits; the proxy dies of the second."""
+    config = sandbox.state / "refresh_token.toml"
+    stock = by == "stock"
+    proxy = Stock(place, config).ready() if stock else Proxy(place, config)
+    sandbox.hold(path=TOKEN)
+    with crowd(proxy) as many:
+        many.send("GET", ME)
+        sandbox.wait(1, path=TOKEN)
+        proxy.process.child.send_signal(signal.SIGTERM)
+        proxy.process.wait_for("stopping as soon as the new token of dev is saved")
+        assert proxy.process.child.poll() is None
+
+        assert proxy.process.stop(second) == -second
+
+    assert f"ended at once by {second.name}" in proxy.process.output
+    assert "Traceback" not in proxy.process.output
 
 
 @pytest.mark.parametrize("how", SIGNALS, ids=lambda how: how.name)

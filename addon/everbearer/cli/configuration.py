@@ -76,6 +76,8 @@ async def running(broker: Broker) -> AsyncIterator[Broker]:
     try:
         yield broker
     finally:
+        if awaited := broker.awaited:
+            voice.warn(awaited)
         await broker.stop()
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING
+
+from mitmproxy import ctx
 
 from everbearer.tasks import Tasks
 
@@ -37,16 +40,34 @@ class EverbearerLife:
 
     def done(self) -> asyncio.Task[None]:
         """
-        Wait until every renewal in flight is saved.
+        Wait until every renewal in flight is saved; not after a second signal.
 
         No coroutine function: mitmproxy calls it without waiting, and refuses
         those, when it takes a script out that has changed on disk.
         """
+        if ctx.master.should_exit.is_set():
+            _end_at_the_next_signal()
         return self._tasks.spawn(self._stop(), name="stop")
 
     async def _stop(self) -> None:
+        if awaited := self._broker.awaited:
+            logger.warning(awaited)
         for task in self._watching:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._broker.stop()
+
+
+def _end_at_the_next_signal() -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, _end, number)
+
+
+def _end(number: signal.Signals) -> None:
+    """Die of the signal, as whoever sent it expects and shells can tell."""
+    logger.warning("ended at once by %s", number.name)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -168,6 +168,11 @@ class TokenManager:
         notices = notices_of(record, rescued, self._source.unsaved)
         return status_of(self.profile, self._held, record, now, wall, notices)
 
+    @property
+    def redeeming(self) -> bool:
+        """A token was asked for that stopping waits to see saved."""
+        return self._flight is not None and self._source.redeeming
+
     async def retire(self) -> None:
         """Stop, once those who wait for a token have it; at most 30 s later."""
         if self._flight is not None:

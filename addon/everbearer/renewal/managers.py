@@ -99,6 +99,17 @@ class Managers:
         gone = [manager for manager in self if id(manager) not in kept]
         await asyncio.gather(*(manager.retire() for manager in gone))
 
+    @property
+    def awaited(self) -> str:
+        """What `stop` waits for, in words for people; empty for nothing."""
+        names = [name for name, each in self.by_name.items() if each.redeeming]
+        if not names:
+            return ""
+        return (
+            f"stopping as soon as the new token of {', '.join(names)} is saved; "
+            "another signal ends at once, and may lose it"
+        )
+
     async def stop(self) -> None:
         """End all background work; what is being redeemed is saved first."""
         await asyncio.gather(*(manager.stop() for manager in self))
