@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -281,3 +282,37 @@ def test_a_tool_that_does_not_trust_the_proxy_is_told_how(box, serve):
     told = child.wait_for(r"the tool has to trust .*: curl --cacert (\S+);", before)
     ca = Path(told[1])
     assert status_of(box, "-x", url, "--cacert", str(ca), ME) == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "then"),
+    [
+        ("--bogus", "unrecognized arguments: --bogus", "everbearer serve -- --help"),
+        ("--listen-port x", "invalid int value: 'x'", "everbearer serve -- --help"),
+        ("--set", "expected one argument", "everbearer serve -- --help"),
+        ("--options", "--options runs no proxy", "mitmdump --options"),
+        ("--commands", "--commands runs no proxy", "mitmdump --commands"),
+    ],
+)
+def test_wrong_arguments_for_mitmproxy_are_told_in_our_voice(
+    box, arguments, what, then
+):
+    """One error, what to do, exit code 2; no usage of another program."""
+    command = (sys.executable, "-m", "everbearer", "serve", "-c", "box/all.toml")
+    done = subprocess.run(
+        [*command, "--listen", "127.0.0.1:0", "--", *arguments.split()],
+        cwd=box.folder,
+        env=box.stage.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    errors = [line for line in lines if line.startswith("everbearer: error: ")]
+    assert done.returncode == 2
+    assert len(errors) == 1
+    assert what in errors[0]
+    assert then in lines[-1]
+    assert all(line.startswith("everbearer: ") for line in lines)
+    assert done.stdout == ""

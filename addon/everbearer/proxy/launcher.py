@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from mitmproxy import exceptions, optmanager
 from mitmproxy.options import Options
@@ -59,6 +59,8 @@ class _Announce:
             for server in proxyserver.servers
             for address in server.listen_addrs
         )
+        for name in self._master.options.deferred:
+            logger.warning("mitmproxy has no option %s: it does nothing", name)
         confdir = os.path.expanduser(self._master.options.confdir)  # noqa: PTH111 - as mitmproxy does
         self._on_ready(Ready(listening, confdir))
 
@@ -155,7 +157,11 @@ def _configure(master: Master, ui: str, arguments: Sequence[str]) -> None:
     options = master.options
     parser = _PARSERS[ui](options)  # type: ignore[no-untyped-call]
     parser.prog = "everbearer serve --"
+    vars(parser)["error"] = _misused  # argparse would print its usage, and exit
     args = parser.parse_args(list(arguments))
+    for name in ("options", "commands"):
+        if getattr(args, name):
+            _misused(f"--{name} runs no proxy", f"run: mitmdump --{name}")
     try:
         options.set(*args.setoptions, defer=True)
         optmanager.load_paths(
@@ -169,6 +175,11 @@ def _configure(master: Master, ui: str, arguments: Sequence[str]) -> None:
             options.update(save_stream_filter=text, readfile_filter=text)
     except exceptions.OptionsError as error:
         raise ConfigError(Problem("mitmproxy", str(error))) from error
+
+
+def _misused(message: str, fix: str = "run: everbearer serve -- --help") -> NoReturn:
+    """Say in our words what argparse, or we, find wrong with the arguments."""
+    raise ConfigError(Problem("mitmproxy", f"in what follows --: {message}", fix))
 
 
 def _apply(
