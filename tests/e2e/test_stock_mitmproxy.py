@@ -170,6 +170,30 @@ def test_a_forbidden_option_is_put_back_while_it_runs(
     assert "Traceback" not in proxy.process.output
 
 
+def test_another_configuration_is_not_taken_for_granted(place: Place, sandbox: Sandbox):
+    """Whoever names another file while it runs is told, and the old name stays."""
+    config = sandbox.state / "client_credentials.toml"
+    stock = Stock(place, config, "-s", str(OPTIONS)).ready()
+
+    for how in ("script", "command"):
+        told = stock.curl(f"{API}/2.0/set/{how}/everbearer_config/all.toml").body
+        assert told.startswith(b"kept: everbearer: everbearer_config is read"), told
+        assert b"restart mitmproxy" in told
+    same = stock.curl(f"{API}/2.0/set/script/everbearer_config/{config}")
+
+    assert same.body == b"kept: taken"
+    assert stock.curl(ME).status == 200
+    assert "Traceback" not in stock.process.output
+
+
+def test_an_option_that_nobody_knows_is_told(place: Place, sandbox: Sandbox):
+    """Mitmproxy keeps it for scripts; where none has it, it was a slip."""
+    config = sandbox.state / "client_credentials.toml"
+    proxy = Proxy(place, config, mitmproxy=("--set", "bogus=1"))
+
+    proxy.process.wait_for("warning: mitmproxy has no option bogus: it does nothing")
+
+
 def test_trouble_and_reloads_are_in_mitmproxys_log(place: Place, sandbox: Sandbox):
     """Who runs mitmdump is told what everbearer's own command would tell."""
     config = sandbox.state / "client_credentials.toml"

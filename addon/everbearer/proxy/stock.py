@@ -52,6 +52,7 @@ class Everbearer:
         self._authorities = ExitStack()
         self._modes: list[str] = []
         self._started = False
+        self._given = ""
         self._failed = False
 
     def load(self, loader: Loader) -> None:
@@ -65,10 +66,22 @@ class Everbearer:
         )
 
     def configure(self, _updated: set[str]) -> None:
-        """Read the configuration, once every script is loaded."""
+        """
+        Read the configuration, once every script is loaded.
+
+        Raises OptionsError where it is to be another one later: mitmproxy then
+        puts the old name back.
+        """
+        given = getattr(ctx.options, _OPTION)
         if not self._started:
             self._started = True  # setting options below comes here again
+            self._given = given
             self._start()
+        elif given != self._given:
+            raise exceptions.OptionsError(
+                f"everbearer: {_OPTION} is read at the start only: restart mitmproxy"
+                " for another file; a change inside the file takes over by itself"
+            )
 
     def client_connected(self, client: Client) -> None:
         """Let nobody in where the start has failed and mitmproxy goes on."""
