@@ -229,16 +229,15 @@ def test_a_change_of_the_configuration_is_told(box, serve):
 
 def test_the_bundle_of_authorities_is_private_and_gone_afterwards(box, serve):
     """What ca_file adds lies in a folder of mode 0700 while the proxy runs."""
-    tmp = box.folder / "tmp"
-    before = set(tmp.iterdir())
+    folder = box.folder / "home" / ".cache" / "everbearer" / "authorities"
+    before = set(folder.glob("*.pem"))
     child = serve()
-    (folder,) = set(tmp.iterdir()) - before
-    bundle = folder / "authorities.pem"
+    [bundle] = set(folder.glob("*.pem")) - before
     assert bundle.stat().st_mode & 0o777 == 0o600
     assert bundle.parent.stat().st_mode & 0o777 == 0o700
     assert (box.folder / "box" / "ca.pem").read_text().strip() in bundle.read_text()
     box.stage.stop(child)
-    assert set(tmp.iterdir()) == before
+    assert not bundle.exists()
 
 
 def test_what_mitmproxy_must_not_do_is_refused(box):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -283,3 +285,28 @@ def test_a_second_load_of_the_script_lets_nothing_out(place: Place, sandbox: San
 
     assert answer.status in {0, 500, 503}
     assert not sandbox.requests(path="/2.0/users/me")
+
+
+@pytest.mark.parametrize("by", ["stock", "serve"])
+def test_a_killed_proxy_leaves_nothing_for_long(
+    place: Place, sandbox: Sandbox, by: str
+):
+    """Its file of authorities is removed by the next start, which then serves."""
+    config = sandbox.state / "client_credentials.toml"
+
+    def start() -> Stock | Proxy:
+        return Stock(place, config).ready() if by == "stock" else Proxy(place, config)
+
+    temporary = set(Path(tempfile.gettempdir()).glob("everbearer-*.pem"))
+    first = start()
+    home = place.root / "home"
+    [left] = home.rglob("authorities-*.pem")
+    first.process.stop(signal.SIGKILL)
+    assert left.exists()
+    second = start()
+    assert second.curl(ME).status == 200
+    [new] = home.rglob("authorities-*.pem")
+    assert new != left
+    assert second.process.stop() == 0
+    assert not list(home.rglob("authorities-*.pem"))
+    assert set(Path(tempfile.gettempdir()).glob("everbearer-*.pem")) <= temporary

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from everbearer.renewal.trust import write_bundle
+from everbearer.renewal.trust import bundle, bundle_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextmanager
@@ -18,13 +17,10 @@ def authorities(ca_file: Path | None) -> Iterator[dict[str, str]]:
     """
     Give the option that names a file with all of them, for as long as it is there.
 
-    None is needed where mitmproxy's own default is the same. Raises OSError.
+    None is needed where mitmproxy's own default is the same. Raises StoreError.
     """
     if ca_file is None:
         yield {}
         return
-    with tempfile.TemporaryDirectory(prefix="everbearer-") as folder:  # 0700
-        bundle = Path(folder) / "authorities.pem"
-        bundle.touch(mode=0o600)
-        write_bundle(ca_file, bundle)
-        yield {"ssl_verify_upstream_trusted_ca": str(bundle)}
+    with bundle(ca_file, bundle_folder()) as path:
+        yield {"ssl_verify_upstream_trusted_ca": str(path)}

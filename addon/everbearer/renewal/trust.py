@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import certifi
+import platformdirs
 
 from everbearer.errors import ConfigError, Problem
+from everbearer.stores import private
+from everbearer.stores.passing import passing_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -40,14 +45,22 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-def write_bundle(ca_file: Path, bundle: Path) -> None:
-    """
-    Write the same authorities as one PEM file, for who takes only one.
+def bundle_folder() -> Path:
+    """Return where the proxies of this user keep their bundles."""
+    return platformdirs.user_cache_path("everbearer") / "authorities"
 
-    *bundle* is overwritten; its mode stays. Raises OSError.
+
+@contextmanager
+def bundle(ca_file: Path, folder: Path) -> Iterator[Path]:
+    """
+    Give the same authorities as one PEM file, for who takes only one.
+
+    It is in *folder*, private, and removed in the end. Raises StoreError.
     """
     sources = [certifi.where(), ssl.get_default_verify_paths().cafile, str(ca_file)]
-    with bundle.open("wb") as out:
-        for source in dict.fromkeys(filter(None, sources)):
-            with open(source, "rb") as pem:  # noqa: PTH123 - OpenSSL's own paths
-                out.write(pem.read() + b"\n")
+    with passing_file(folder, "authorities-", ".pem") as path:
+        with private.os_errors(path), path.open("wb") as out:
+            for source in dict.fromkeys(filter(None, sources)):
+                with open(source, "rb") as pem:  # noqa: PTH123 - OpenSSL's own paths
+                    out.write(pem.read() + b"\n")
+        yield path
