@@ -13,6 +13,7 @@ import pytest
 from everbearer.secret import Secret
 from everbearer.settings.load import load
 from everbearer.stores import open_store
+from everbearer.stores.contract import Record
 
 
 def test_token_prints_a_token_that_works_and_nothing_else(typed, box):
@@ -239,3 +240,43 @@ def test_renewals_of_two_processes_share_a_store(box):
     """A token that one process obtained is the one that another prints."""
     mine = box.stage.output("token", "-c", "box/all.toml", "ccg")
     assert box.stage.output("token", "-c", "box/all.toml", "ccg") == mine
+
+
+def test_a_profile_without_a_refresh_token_is_told_what_to_write(typed, box):
+    """A check warns and is content; who asks for a token is told the same, exit 4."""
+    good = (box.folder / "box" / "refresh_token.toml").read_text()
+    seedless = box.folder / "box" / "seedless.toml"
+    lines = good.splitlines(keepends=True)
+    seedless.write_text("".join(x for x in lines if not x.startswith("refresh_token")))
+    seedless.chmod(0o600)
+    checked = typed("check -c box/seedless.toml")
+    assert checked.code == 0
+    assert "warning: profiles.dev.refresh_token: is missing" in checked.err
+    assert "write, for example: refresh_token = " in checked.err
+    asked = typed("token -c box/seedless.toml")
+    assert asked.code == 4
+    assert "error: there is no refresh token to redeem" in asked.err
+    assert "hint: write profiles.dev.refresh_token into" in asked.err
+
+
+def test_a_profile_without_a_refresh_token_is_served_from_the_store(typed, box):
+    """What the store has of it is used, seed or none."""
+    seedless = box.folder / "box" / "stored.toml"
+    text = (box.folder / "box" / "refresh_token.toml").read_text()
+    lines = text.splitlines(keepends=True)
+    text = "".join(x for x in lines if not x.startswith("refresh_token"))
+    seedless.write_text(text.replace("[profiles.dev]", "[profiles.stored]"))
+    seedless.chmod(0o600)
+    settings = load(seedless, {}, user_data_dir=box.folder / "data")
+    key = settings.profiles["stored"].key
+    pair = box.call("POST", "refresh_tokens")
+
+    async def put() -> None:
+        store = open_store(settings.store)
+        async with store.exclusive(key):
+            refresh_token = Secret(pair["refresh_token"])
+            await store.save(key, Record(refresh_token=refresh_token))
+        await store.close()
+
+    asyncio.run(put())
+    assert typed("token -c box/stored.toml").out.strip() in box.secrets()

@@ -89,12 +89,16 @@ def test_a_refresh_token(folder):
     assert profile.default_expires_in == 3600
 
 
-def test_a_login(folder):
-    """Without a seed the record belongs to the profile that logs in."""
+def test_no_seed(folder):
+    """The record is the profile's; what to write, should there be none, is told."""
     lines = [line for line in DEV.splitlines() if "refresh_token =" not in line]
-    profile = folder.load("\n".join(lines)).profiles["dev"]
+    settings = folder.load("\n".join(lines))
+    profile = settings.profiles["dev"]
     assert profile.grant.seed is None
     assert profile.key.identity == "profile dev"
+    [warning] = settings.warnings
+    assert warning.startswith("profiles.dev.refresh_token: is missing, ")
+    assert '; write, for example: refresh_token = { file = "' in warning
 
 
 def test_client_credentials(folder):

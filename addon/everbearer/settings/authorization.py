@@ -9,7 +9,7 @@ from everbearer.oauth.assertion import ALGORITHMS, SigningKey, load_private_key
 from everbearer.oauth.grants.contract import GrantSettings, Subject
 from everbearer.providers.box_config import parse_config_file
 from everbearer.settings.document import SecretTable
-from everbearer.settings.problems import listing, nearest
+from everbearer.settings.problems import listing, nearest, spell
 
 if TYPE_CHECKING:
     from everbearer.oauth.assertion import PrivateKey
@@ -53,7 +53,7 @@ def build_grant(
         if "subject" in kind.uses and table.subject is None:
             subject = _subject_of(app, where, table, reader)
     if "refresh_token" in kind.uses:
-        seed = reader.token((*where, "refresh_token"), table.refresh_token)
+        seed = _seed((*where, "refresh_token"), table, reader)
     if (
         client_id is None
         or client_secret is None
@@ -64,6 +64,16 @@ def build_grant(
     return kind.configured(
         GrantSettings(client_id, client_secret, seed, signing, subject)
     )
+
+
+def _seed(here: Where, table: ProfileTable, reader: SecretReader) -> Secret | None:
+    if table.refresh_token is None:
+        # No problem: a record in the store may have one.
+        reader.warnings.append(
+            f"{spell(here)}: is missing, so only what the store has from before can "
+            f"serve; write, for example: {table.example('refresh_token')}"
+        )
+    return reader.token(here, table.refresh_token)
 
 
 def _signing(

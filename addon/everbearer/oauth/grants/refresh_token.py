@@ -85,6 +85,8 @@ class RefreshToken:
 
     def reauthorize_hint(self, profile: str) -> str:
         """Say where a new refresh token goes."""
+        if self.refresh_token is None:
+            return f"write profiles.{profile}.refresh_token into the configuration"
         return (
             f"put a new refresh token where profiles.{profile}.refresh_token points"
             f" and run: everbearer renew {profile}"
