@@ -181,3 +181,12 @@ def test_explain_sends_nothing(typed, box):
     before = box.call("GET", "requests")["last_seq"]
     typed(f"explain -c box/all.toml GET {ME}")
     assert box.call("GET", "requests")["last_seq"] == before
+
+
+def test_explain_knows_the_proxys_own_address(typed):
+    """The explicit proxy, taken for a server, as `serve` would answer it."""
+    told = typed(
+        "explain --json -c box/all.toml GET http://127.0.0.1:8080/2.0/users/me"
+    )
+    assert told.json["code"] == "proxy_is_no_server"
+    assert told.json["status"] == 421

@@ -315,3 +315,41 @@ def test_wrong_arguments_for_mitmproxy_are_told_in_our_voice(
     assert then in lines[-1]
     assert all(line.startswith("everbearer: ") for line in lines)
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", ["box/all.toml", "-c box/all.toml extra -- -q"])
+def test_what_is_neither_ours_nor_behind_the_dashes_is_refused(typed, words):
+    """A configuration without -c is no filter for mitmproxy."""
+    told = typed(f"serve {words}")
+    assert told.code == 2
+    assert "error: unexpected argument '" in told.err
+    assert "named by -c" in told.err
+
+
+def test_a_server_that_cannot_be_reached_is_told(box, serve):
+    """Which, and where connect_to led it; the tool has mitmproxy's 502."""
+    good = (box.folder / "box" / "all.toml").read_text()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        there = f"127.0.0.1:{probe.getsockname()[1]}"
+        down = box.folder / "box" / "down.toml"
+        down.write_text(re.sub(r'= "127\.0\.0\.1:\d+"', f'= "{there}"', good))
+        down.chmod(0o600)
+        child = serve(config="box/down.toml")
+        before = len(child.said())
+        proxy = ("-x", f"http://127.0.0.1:{port_of(child)}", "--cacert", TRUST)
+        need("curl")
+        words = ("-s", "-o", "/dev/null", "-w", "%{http_connect}", ME)
+        done = subprocess.run(
+            ["curl", *proxy, *words],
+            cwd=box.folder,
+            env=box.stage.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout == "502"
+        child.wait_for(
+            rf"cannot reach api\.box\.com:443 where connect_to leads it, {there}: ",
+            before,
+        )

@@ -280,3 +280,14 @@ def test_a_profile_without_a_refresh_token_is_served_from_the_store(typed, box):
 
     asyncio.run(put())
     assert typed("token -c box/stored.toml").out.strip() in box.secrets()
+
+
+def test_renew_says_what_it_waits_for(typed, box):
+    """A token endpoint that is busy is asked again, and nobody waits in silence."""
+    busy = {"status": 503, "retry_after": 1}
+    fault = {"match": {"path": "/oauth2/token"}, "effect": busy, "times": 1}
+    box.call("POST", "faults", fault)
+    told = typed("renew -c box/all.toml ccg")
+    assert told.code == 0
+    assert re.search(r"warning: ccg: .* tried again in \d+ s", told.err)
+    assert "ccg: renewed" in told.err

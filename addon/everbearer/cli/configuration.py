@@ -13,6 +13,7 @@ import click
 from everbearer.broker import Broker
 from everbearer.cli import voice
 from everbearer.errors import ConfigError, Problem
+from everbearer.events import RenewalFailed
 from everbearer.settings.load import load, survey
 from everbearer.settings.locate import locate
 from everbearer.settings.problems import nearest
@@ -21,6 +22,7 @@ from everbearer.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from everbearer.events import Event
     from everbearer.settings.load import Survey
     from everbearer.settings.model import Settings
 
@@ -72,13 +74,24 @@ def located(config: Path | None) -> Path:
 
 @asynccontextmanager
 async def running(broker: Broker) -> AsyncIterator[Broker]:
-    """Let go of what the broker holds in the end, renewals in flight saved."""
+    """
+    Let go of what the broker holds in the end, renewals in flight saved.
+
+    What is tried again meanwhile is told: nobody shall wait and not know why.
+    """
+    broker.subscribe(_tell_trouble)
     try:
         yield broker
     finally:
         if awaited := broker.awaited:
             voice.warn(awaited)
         await broker.stop()
+
+
+def _tell_trouble(event: Event) -> None:
+    if isinstance(event, RenewalFailed) and event.retry_at > event.at:
+        wait = voice.duration(event.retry_at - event.at)
+        voice.warn(f"{event.profile}: {event.message}; tried again in {wait}")
 
 
 def make_broker(settings: Settings) -> Broker:

@@ -44,8 +44,9 @@ class _BeforeMitmproxys(click.Command):
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        behind = len(args) - args.index("--") - 1 if "--" in args else 0
         try:
-            return super().parse_args(ctx, args)
+            left = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name = error.option_name
             ours = (o.lstrip("-") for each in self.params for o in each.opts)
@@ -57,6 +58,14 @@ class _BeforeMitmproxys(click.Command):
                 f" everbearer serve -- {name}",
                 ctx,
             ) from error
+        given = ctx.params["mitmproxy_args"]
+        if len(given) > behind:
+            raise click.UsageError(
+                f"unexpected argument {given[0]!r}: a configuration is named by -c, "
+                "and what is for mitmproxy follows --",
+                ctx,
+            )
+        return left
 
 
 @click.command(

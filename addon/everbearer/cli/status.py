@@ -120,7 +120,8 @@ async def _states(settings: Settings, store: Store) -> tuple[ProfileStatus, ...]
 def _table(settings: Settings, states: Sequence[ProfileStatus], now: float) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("profile", "grant", "client", "subject", "state", "left"):
-        table.add_column(column)
+        # Where there is little room these two are narrowed, and no other.
+        table.add_column(column, no_wrap=column not in {"client", "subject"})
     table.add_column("refresh token")
     for state in states:
         profile = settings.profiles[state.name]

@@ -176,9 +176,17 @@ class EverbearerConnections:
             self._poison.add(data.client, "setting up the connection to the server")
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
-        """Put the original address back: messages name it."""
+        """Put the original address back, and tell who cannot be reached."""
         try:
+            dialled = data.server.address
             self._restore(data.server)
+            address = data.server.address
+            if address is None or not self._covers(address[0]):
+                return
+            where = f"{address[0]}:{address[1]}"
+            if dialled is not None and dialled != address:
+                where += f" where connect_to leads it, {dialled[0]}:{dialled[1]}"
+            logger.warning("cannot reach %s: %s", where, data.server.error)
         except BaseException as error:
             report("an address could not be restored", error)
 
