@@ -48,7 +48,8 @@ async def test_explain_and_the_proxy_see_the_same(method, target, fields, revers
     )
 
     with taddons.context():
-        seen = look(flow, listener_of(flow.client_conn, {}), authorization)
+        listening = listener_of(flow.client_conn, {})
+        seen = look(flow, listening, authorization, direct=False)
 
     listener = Listener(Address("127.0.0.1", 8080), reverse)
     assert view_of(request, listener, "") == seen

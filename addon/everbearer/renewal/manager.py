@@ -243,8 +243,7 @@ class TokenManager:
             self._due = now + result.retry_after
         return result
 
-    def _landed(self, task: asyncio.Task[Result]) -> None:
-        del task
+    def _landed(self, _: asyncio.Task[Result]) -> None:
         self._flight = None
 
     def _schedule(self) -> None:
