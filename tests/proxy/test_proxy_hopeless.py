@@ -62,3 +62,16 @@ def test_tokens_that_die_one_after_the_other_are_renewed_ever_more_rarely() -> N
     assert pauses == [1, 4, 16, 64, 256, 300, 300]
     known.note_stillborn("dev", "later", now + 301)
     assert not known.hopeless(where, "later", now + 302)
+
+
+def test_a_token_that_was_accepted_ends_the_growth_of_pauses() -> None:
+    """The next unlucky token is renewed after a second again."""
+    known, where = Hopeless(), place("dev", "GET", "/2.0/x")
+    known.note_stillborn("dev", "t1", 0.0)
+    known.note_accepted("dev", "t1")  # a late answer of the same proves nothing
+    known.note_stillborn("dev", "t2", 1.0)
+    assert known.hopeless(where, "t2", 4.0)
+    known.note_accepted("dev", "t3")
+    known.note_stillborn("dev", "t4", 10.0)
+    assert known.hopeless(where, "t4", 10.5)
+    assert not known.hopeless(where, "t4", 11.0)

@@ -21,6 +21,8 @@ UPLOAD = "/api/2.0/files/content"
 MULTIPART = "multipart/form-data; boundary=frontier"
 UPLOADS = frozenset({"upload", "chunked upload"})
 KIB = 1024
+PAUSE = 2.0
+"""Seconds after which a token that was dead at its first use has been renewed."""
 BOXS_OWN = frozenset({"502 token_response_malformed", "503 token_endpoint_unavailable"})
 """Refusals while the token endpoint misbehaves and the old token is dead."""
 
@@ -69,10 +71,9 @@ class Client:
             self.ledger.failure("its proxy was stopping")
         elif flaw in BOXS_OWN:
             self.ledger.failure(flaw)
-        elif flaw.startswith("401") and self.ledger.died_since(began):
+        elif flaw.startswith("401") and self.ledger.died_since(began - PAUSE):
             # A request is replayed once; the token of the replay died as well.
             self.ledger.failure("two tokens died under it")
-            self.once()
         else:
             self.ledger.loss(f"{kind} as {profile}: {flaw}")
 

@@ -47,7 +47,7 @@ class Hopeless:
     for 5 minutes, at most 1024 of them. Everywhere: the server called the token
     itself invalid (RFC 6750 §3.1). It may have been revoked just then, so the
     profile is renewed again after a pause, of 1 s at first and up to 5 minutes
-    for tokens that die one after the other. Both only as long as that token is
+    for tokens that die one after the other, none of them accepted. Both only as long as that token is
     the one in use: of another nothing is known.
     """
 
@@ -66,6 +66,11 @@ class Hopeless:
         if before is not None and now < before.until + _SECONDS:
             pause = min(_PAUSE_GROWTH * before.pause, _SECONDS)
         self._stillborn[profile] = _Stillborn(token, now + pause, pause)
+
+    def note_accepted(self, profile: str, token: str) -> None:
+        """Forget the pauses of *profile* once the server takes another token."""
+        if (before := self._stillborn.get(profile)) and before.token != token:
+            del self._stillborn[profile]
 
     def note_hopeless(self, where: Place, token: str, now: float) -> None:
         """Remember a second 401, one with the renewed *token* (its fingerprint)."""

@@ -14,7 +14,7 @@ from everbearer.proxy.refusal import Refusal, answer, from_error
 from everbearer.proxy.replay import cannot_replay
 from everbearer.proxy.replay_connection import AnswerTooLarge, ReplayFailed
 from everbearer.recent import Recent
-from everbearer.schemes.contract import Again, Answer, GiveBack, Renew
+from everbearer.schemes.contract import Accept, Again, Answer, GiveBack, Renew
 
 if TYPE_CHECKING:
     from everbearer.broker import Broker
@@ -65,6 +65,10 @@ class Recovery:
         if note.credential is None or note.changes is None:
             return False
         self._judge(note)
+        if isinstance(note.outcome, Accept):
+            self._hopeless.note_accepted(
+                note.credential.profile, note.credential.token.fingerprint
+            )
         return isinstance(note.outcome, Renew | Again)
 
     def _judge(self, note: Note) -> None:
