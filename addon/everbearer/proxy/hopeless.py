@@ -47,8 +47,8 @@ class Hopeless:
     for 5 minutes, at most 1024 of them. Everywhere: the server called the token
     itself invalid (RFC 6750 §3.1). It may have been revoked just then, so the
     profile is renewed again after a pause, of 1 s at first and up to 5 minutes
-    for tokens that die one after the other, none of them accepted. Both only as long as that token is
-    the one in use: of another nothing is known.
+    for tokens that die one after the other, none of them accepted. Both only as
+    long as that token is the one in use: of another nothing is known.
     """
 
     _until: Recent[Place, tuple[float, str]] = field(
