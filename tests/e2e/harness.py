@@ -103,7 +103,8 @@ class Process:
         return self._memory("VmHWM")
 
     def _memory(self, name: str) -> int:
-        status = need_proc(Path(f"/proc/{self.child.pid}/status")).read_text()
+        processes = need_proc(Path("/proc/self")).parent
+        status = (processes / str(self.child.pid) / "status").read_text()
         return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
 
 
