@@ -74,6 +74,8 @@ PAST_THE_DOOR = {
     "proxy": {
         "everbearer.settings.model": "the values that broker.settings is made of",
         "everbearer.renewal.trust": "mitmproxy trusts whom token requests trust",
+        "everbearer.renewal.client_redeem": "what broker.client_redeems lets out",
+        "everbearer.renewal.endpoint": "answers are held up to the length it reads",
     },
     "cli": {
         "everbearer.settings.model": "the values that broker.settings is made of",

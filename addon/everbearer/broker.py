@@ -20,6 +20,7 @@ from everbearer.errors import ConfigError
 from everbearer.events import ConfigurationChanged
 from everbearer.policy.decide import decide
 from everbearer.recent import Recent
+from everbearer.renewal.client_redeems import ClientRedeems
 from everbearer.renewal.clock import SystemClock
 from everbearer.renewal.managers import Managers
 from everbearer.report import report
@@ -95,7 +96,11 @@ class Broker:
         self._schemes: dict[str, str] = {}
         self._tasks = Tasks()
         self._store = store or open_store(settings.store)
+        self._parts = self._store, self._clock, self.publish, self._tasks
         self._running = self._build(settings, None)
+        self.client_redeems = ClientRedeems(
+            lambda: self._running.managers, *self._parts
+        )
         self._reload_lock = asyncio.Lock()
         self._stopped = False
 
@@ -265,21 +270,15 @@ class Broker:
         if self._stopped:
             return
         self._stopped = True
-        await self._running.managers.stop()
+        managers = self._running.managers
+        await asyncio.gather(self.client_redeems.stop(), managers.stop())
         await self._tasks.drain()
         await self._store.close()
 
     # -- inside -------------------------------------------------------------
 
     def _build(self, settings: Settings, old: Managers | None) -> _Running:
-        managers = Managers.of(
-            settings,
-            old,
-            store=self._store,
-            clock=self._clock,
-            publish=self.publish,
-            tasks=self._tasks,
-        )
+        managers = Managers.of(settings, old, *self._parts)
         self._schemes |= {name: each.scheme for name, each in settings.profiles.items()}
         return _Running(settings, rule_set(settings), managers)
 

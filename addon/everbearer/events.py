@@ -99,6 +99,25 @@ class GrantEnding:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientRedeemed:
+    """
+    A client redeemed a refresh token of the profile's by itself, past us.
+
+    `outcome` is "saved" (the chain of refresh tokens goes on), "lost" (what came
+    is not known to us, the chain may be broken) or "old" (a refresh token that
+    was replaced before).
+    """
+
+    at: float
+    profile: str
+    outcome: str
+    message: str
+    hint: str = ""
+    token: str = ""  # fingerprint
+    expires_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SaveFailed:
     """
     A new token could not be saved; saving is tried again until it succeeds.
@@ -140,6 +159,7 @@ type Event = (
     | Replayed
     | Renewed
     | RenewalFailed
+    | ClientRedeemed
     | GrantEnding
     | SaveFailed
     | EmergencyCopy

@@ -10,6 +10,7 @@ import pytest
 
 from everbearer.cli.event_lines import line_of
 from everbearer.events import (
+    ClientRedeemed,
     ConfigurationChanged,
     Exchanged,
     GrantEnding,
@@ -90,6 +91,9 @@ def test_a_query_is_not_told():
         (replace(FAILED, code="reauthorization_required"), logging.ERROR),
         (replace(FAILED, code="token_request_rejected"), logging.ERROR),
         (SaveFailed(AT, "dev", "disk full", "make room", ""), logging.ERROR),
+        (ClientRedeemed(AT, "dev", "saved", "it is saved"), logging.INFO),
+        (ClientRedeemed(AT, "dev", "lost", "it is lost"), logging.WARNING),
+        (ClientRedeemed(AT, "dev", "old", "it is old"), logging.WARNING),
         (ConfigurationChanged(AT, "c.toml"), logging.INFO),
         (ConfigurationChanged(AT, "c.toml", needs_restart=("store",)), logging.WARNING),
         (ConfigurationChanged(AT, "c.toml", problems=("x: bad",)), logging.ERROR),

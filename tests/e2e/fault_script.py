@@ -21,6 +21,7 @@ _KINDS = {
 _HOOKS_OF_OURS = {
     "EverbearerTokens",
     "EverbearerBodies",
+    "EverbearerExchanges",
     "EverbearerGuard",
     "EverbearerConnections",
 }

@@ -11,12 +11,16 @@ import pytest
 
 from canary import Canaries
 from harness import Answer, Place, Proxy, Sandbox
+from own_tokens import TOKEN_URL, app
 from toy_server import GOOD, HOST, ToyServer
 from toy_stage import start
 from tunnel import Tunnel
 
 SCRIPT = Path(__file__).with_name("fault_script.py")
 KINDS = ["Exception", "CancelledError", "BaseException"]
+TIMED_OUT = 28
+"""An exit code of curl's."""
+
 MOST = 600
 """More calls than any hook makes; where it ends the table has been gone through."""
 
@@ -77,6 +81,41 @@ def test_failing_call_in_a_request_hook_keeps_the_request_in(
         assert problem["code"] == "internal_error", where
         assert problem["hint"], where
     assert tried > (20 if hook == "requestheaders" else 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hook", ["requestheaders", "request"])
+def test_failing_call_keeps_a_clients_redeem_of_ours_in(
+    place: Place, sandbox: Sandbox, hook: str, kind: str
+):
+    """
+    Each call on its way may fail: our refresh token is not redeemed unwatched.
+
+    And no lock is left behind: the one that nothing fails for goes through.
+    """
+    proxy = Proxy(
+        place, sandbox.state / "refresh_token.toml", mitmproxy=("-s", str(SCRIPT))
+    )
+    seed = (sandbox.state / "refresh_token.txt").read_text().strip()
+    form = [*app(sandbox), "-d", "grant_type=refresh_token"]
+
+    tried = 0
+    for number in range(1, MOST):
+        fault = ("-H", f"X-Fault: {hook} {kind} {number}")
+        answer = proxy.curl(
+            *fault, *form, "-d", f"refresh_token={seed}", TOKEN_URL, timeout=20
+        )
+        if answer.fields.get("x-fault-fired") == "none":
+            assert answer.status == 200
+            break
+        tried += 1
+        where = f"call {number}: {answer.fields.get('x-fault-fired')}"
+        assert not sandbox.token_requests(), where
+        assert answer.status == 500, where
+        assert answer.json["code"] == "internal_error", where
+    assert tried > 20
+    proxy.process.wait_for("the next one is saved")
+    assert len(sandbox.token_requests()) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -225,3 +264,39 @@ def test_failing_call_keeps_an_unsigned_body_in(
         else:
             assert (hook, size > 5) == ("requestheaders", True), where
     assert tried > 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_failing_call_after_a_clients_redeem_keeps_nothing_of_it(
+    place: Place, sandbox: Sandbox, kind: str
+):
+    """Each call after its answer may fail: nothing is saved, nobody waits in vain."""
+    fault, flows = place.root / "fault", place.root / "saved.flows"
+    fault.write_text("")
+    proxy = Proxy(
+        place,
+        sandbox.state / "refresh_token.toml",
+        mitmproxy=("-s", str(SCRIPT), "-w", str(flows)),
+        EVERBEARER_FAULT=str(fault),
+    )
+    refresh_token = (sandbox.state / "refresh_token.txt").read_text().strip()
+    fired, told = 0, "fired"
+    while told.startswith("fired"):
+        # Whatever failed before: after this one the client has the current one.
+        for words in ("", f"response {kind} {fired + 1}"):
+            fault.write_text(words)
+            form = (*app(sandbox), "-d", "grant_type=refresh_token")
+            token = ("-d", f"refresh_token={refresh_token}")
+            answer = proxy.curl(*form, *token, TOKEN_URL, timeout=20)
+            told = fault.read_text()
+            assert answer.status == 200 or (words and not answer.status), told
+            assert answer.exit_code != TIMED_OUT, told
+            if answer.body:
+                refresh_token = answer.json["refresh_token"]
+        fired += told.startswith("fired")
+    fault.write_text("")
+    assert fired > 10
+    assert proxy.curl("https://api.box.com/2.0/users/me").status == 200
+    proxy.process.stop()
+    assert b"/oauth2/token" in flows.read_bytes()
+    assert not Canaries(sandbox).in_files([flows])

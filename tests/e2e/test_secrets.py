@@ -170,6 +170,74 @@ def post(recorder: Recorder, path: str, form: dict[str, str]) -> Answer:
     return recorder.proxy.curl(*fields, API + path)
 
 
+@pytest.mark.parametrize("script", [(), ("-s", str(BACKUP))], ids=["", "edited"])
+def test_a_clients_redeem_of_ours_leaves_no_secret(
+    place: Place, sandbox: Sandbox, canaries: Canaries, script: tuple[str, ...]
+):
+    """
+    Its form and its answer are held and read, and neither is kept anywhere.
+
+    The current refresh token, an old one, and one of nobody's; answers that are
+    good, in error, unreadable, too long; also where the flow is edited.
+    """
+    recorder = Recorder(place, sandbox.state / "all.toml", *script)
+    toml = (sandbox.state / "refresh_token.toml").read_text()
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": toml.split('client_id = "')[1].split('"')[0],
+        "client_secret": (sandbox.state / "dev_client_secret.txt").read_text(),
+        "refresh_token": (sandbox.state / "refresh_token.txt").read_text().strip(),
+    }
+    old = dict(form)
+    for _ in range(2):
+        answer = post(recorder, "/oauth2/token", form)
+        assert answer.status == 200
+        form["refresh_token"] = answer.json["refresh_token"]
+    assert recorder.ask("dev").status == 200
+    assert post(recorder, "/oauth2/token", old).status == 400
+    other = sandbox.call("POST", "refresh_tokens")["refresh_token"]
+    other_form = form | {"refresh_token": other}
+    assert post(recorder, "/oauth2/token", other_form).status == 200
+    quoted = {"access_token": form["refresh_token"], "expires_in": form["client_id"]}
+    for effect in (
+        {"status": 200, "body": quoted},
+        {"huge": 300_000},
+        {"status": 400, "body": {"error": "invalid_grant", **quoted}},
+    ):
+        sandbox.fault(effect, path="/oauth2/token", times=1)
+        post(recorder, "/oauth2/token", form)
+    recorder.stop()
+
+    assert recorder.output.count("the next one is saved") == 2
+    assert "a refresh token that was replaced before" in recorder.output
+    assert recorder.flows.read_bytes().count(b"/oauth2/token") >= 7
+    assert not canaries.in_text(recorder.output)
+    assert not canaries.in_files(written(place))
+
+
+@pytest.mark.parametrize("script", [(), ("-s", str(BACKUP))], ids=["", "edited"])
+def test_a_form_in_flight_at_the_stop_is_not_saved(
+    place: Place,
+    sandbox: Sandbox,
+    canaries: Canaries,
+    held: ThreadPoolExecutor,
+    script: tuple[str, ...],
+):
+    """A client's exchange is under way: its flow is saved without the form."""
+    recorder = Recorder(place, sandbox.state / "all.toml", *script)
+    other = sandbox.call("POST", "refresh_tokens")["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": other}
+    sandbox.hold(path="/oauth2/token")
+    held.submit(post, recorder, "/oauth2/token", form)
+    sandbox.wait(path="/oauth2/token")
+
+    recorder.stop()
+
+    assert b"/oauth2/token" in recorder.flows.read_bytes(), "the flow was not saved"
+    assert other in canaries.named().values()
+    assert not canaries.in_files(written(place))
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_in_flight_at_the_stop_is_saved_without_its_token(
     place: Place,

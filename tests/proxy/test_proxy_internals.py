@@ -8,6 +8,7 @@ import pytest
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState
 from mitmproxy.flow import Flow
+from mitmproxy.http import Response
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.test import taddons
@@ -108,3 +109,70 @@ async def test_nothing_is_read_while_reading_is_paused():
         async with internals.reading_paused(flow.client_conn):
             assert Handler._drain_lock.locked()
         assert not Handler._drain_lock.locked()
+
+
+async def test_a_body_is_away_until_its_hook_is_over():
+    """Addons see none; then it is back, for what is sent."""
+    flow = asked()
+    flow.request.content = b"secret"
+    assert internals.take_body(flow, flow.request) == b"secret"
+    assert flow.request.raw_content is None
+    flow.intercept()
+    waiting = asyncio.ensure_future(flow.wait_for_resume())
+    await asyncio.sleep(0)
+    assert flow.request.raw_content is None
+    flow.resume()
+    await waiting
+    assert flow.request.raw_content == b"secret"
+    flow.request.data.content = None
+    await flow.wait_for_resume()  # of the next hook
+    assert flow.request.raw_content is None
+
+
+@pytest.mark.parametrize("how", ["edited", "answered"])
+async def test_a_body_is_not_put_back_in_vain(how: str):
+    """Somebody wrote another one, or the request does not leave."""
+    flow = asked()
+    flow.request.content = b"secret"
+    internals.take_body(flow, flow.request)
+    if how == "edited":
+        flow.request.content = b"another"
+    else:
+        flow.response = Response.make(503)
+    await flow.wait_for_resume()
+    assert flow.request.raw_content == (b"another" if how == "edited" else None)
+
+
+def test_bodies_leave_the_states_from_before_an_edit():
+    """Those of the request and of the answer, however often it was edited."""
+    flow = asked()
+    flow.request.content = b"secret"
+    flow.response = Response.make(200, b"secret too")
+    flow.backup()
+    flow.request.path = "/edited"
+    internals.forget_backups(flow)
+    assert b"secret" not in repr(flow._backup).encode()
+
+
+async def test_the_end_of_a_flow_is_noticed():
+    """Not before mitmproxy has read what it sends."""
+    flow, done = asked(), asyncio.Event()
+    flow.live = True
+    internals.when_answered(flow, done.set)
+    await asyncio.sleep(0)
+    assert not done.is_set()
+    flow.live = False
+    await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_a_flow_is_cut_wherever_it_is():
+    """One that somebody holds goes on, to its end."""
+    flow = asked()
+    flow.live = True
+    flow.intercept()
+    waiting = asyncio.ensure_future(flow.wait_for_resume())
+    with taddons.context():
+        internals.cut(flow)
+        internals.cut(flow)
+    await waiting
+    assert flow.error is not None

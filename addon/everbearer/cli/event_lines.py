@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from everbearer.cli.voice import duration
 from everbearer.events import (
+    ClientRedeemed,
     ConfigurationChanged,
     EmergencyCopy,
     Exchanged,
@@ -60,6 +61,8 @@ def _told(event: Event) -> Line:
             line = _renewed(event)
         case RenewalFailed():
             line = _renewal_failed(event)
+        case ClientRedeemed():
+            line = _client_redeemed(event)
         case GrantEnding():
             line = _grant_ending(event)
         case SaveFailed() | EmergencyCopy():
@@ -140,6 +143,14 @@ def _grant_ending(event: GrantEnding) -> Line:
         event.hint,
         "red" if over else "yellow",
     )
+
+
+def _client_redeemed(event: ClientRedeemed) -> Line:
+    text = f"{event.profile}: {event.message}"
+    if event.outcome == "saved":
+        left = duration(max(0.0, event.expires_at - event.at))
+        return Line(logging.INFO, f"{text}, good for {left}", event.hint, "cyan")
+    return Line(logging.WARNING, text, event.hint, "yellow")
 
 
 def _configuration(event: ConfigurationChanged) -> Line:

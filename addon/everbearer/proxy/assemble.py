@@ -9,6 +9,7 @@ from everbearer.proxy.authorize import Authorizer
 from everbearer.proxy.bodies import EverbearerBodies
 from everbearer.proxy.connections import EverbearerConnections
 from everbearer.proxy.direct import Direct
+from everbearer.proxy.exchanges import EverbearerExchanges
 from everbearer.proxy.guard import EverbearerGuard
 from everbearer.proxy.life import EverbearerLife
 from everbearer.proxy.notes import Notes
@@ -63,6 +64,7 @@ def assemble(
             direct,
             keep_bodies=keep_bodies,
         ),
+        EverbearerExchanges(broker, notes),
         EverbearerLife(broker),
     ]
     # Every request pays for a hook: only where a scheme has a use for it.

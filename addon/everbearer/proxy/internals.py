@@ -8,6 +8,7 @@ behaviour it relies on (mitmproxy 12.0 to 12.2).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from mitmproxy.connection import Client, Connection, Server
-    from mitmproxy.http import HTTPFlow
+    from mitmproxy.http import HTTPFlow, Message
     from mitmproxy.options import Options
 
 
@@ -40,6 +41,10 @@ _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
     Proxyserver: ("connections", "servers"),
 }
 """What is used here and in replay_connection, by class."""
+
+
+_LOOK_EVERY: Final = 0.01
+"""Seconds between two looks at whether an answer was sent."""
 
 
 def check() -> list[str]:
@@ -136,6 +141,14 @@ def set_address(server: Server, address: tuple[str, int] | None) -> None:
     server.__dict__["address"] = address
 
 
+def cut(flow: HTTPFlow) -> None:
+    """End *flow*, wherever it is: it does not leave, nor is its answer waited for."""
+    flow.resume()
+    if flow.killable:
+        flow.kill()
+    abort(flow.client_conn, flow.server_conn)
+
+
 def abort(client: Client, connection: Connection) -> None:
     """
     Cut *connection* at once, without waiting for its hooks; may be called again.
@@ -170,6 +183,56 @@ def after_resume(flow: HTTPFlow, check: Callable[[], None]) -> None:
 def drop_backup(flow: Flow) -> None:
     """Forget the state from before an edit."""
     flow.__dict__["_backup"] = None
+
+
+def take_body(flow: HTTPFlow, message: Message) -> bytes | None:
+    """
+    Take the body out of *message* until its hook is over, and return it.
+
+    No addon after ours sees it then, nor saves it: mitmproxy awaits
+    `wait_for_resume()` behind them all, and then sends what is there. That of a
+    request which was answered meanwhile is not put back.
+    """
+    body = message.data.content
+    message.data.content = None
+    original: Callable[[], Awaitable[None]] = flow.wait_for_resume
+
+    async def wait_for_resume() -> None:
+        flow.__dict__.pop("wait_for_resume", None)
+        await original()
+        leaves = message is flow.response or flow.response is None
+        if leaves and message.data.content is None:  # else somebody wrote another
+            message.data.content = body
+
+    flow.__dict__["wait_for_resume"] = wait_for_resume
+    return body
+
+
+def when_answered(flow: HTTPFlow, do: Callable[[], None]) -> None:
+    """
+    Call *do*, which must not raise, soon after the answer of *flow* was sent.
+
+    There is no hook for it: mitmproxy ends `live` when it has read what it sends.
+    """
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if flow.live:
+            loop.call_later(_LOOK_EVERY, look)
+        else:
+            do()
+
+    loop.call_soon(look)
+
+
+def forget_backups(flow: HTTPFlow) -> None:
+    """Take the bodies out of the states from before an edit, saved with the flow."""
+    state = backup_of(flow)
+    while isinstance(state, dict):
+        for part in (state.get("request"), state.get("response")):
+            if part is not None:
+                part["content"] = None
+        state = state.get("backup")
 
 
 def backup_of(flow: HTTPFlow) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from mitmproxy import ctx, exceptions
 from everbearer.broker import Broker
 from everbearer.errors import EverbearerError
 from everbearer.events import (
+    ClientRedeemed,
     ConfigurationChanged,
     EmergencyCopy,
     RenewalFailed,
@@ -192,6 +193,10 @@ def _tell(event: Event) -> None:
                 event.code,
                 event.message,
                 event.hint,
+            )
+        case ClientRedeemed() if event.outcome != "saved":
+            logger.warning(
+                "everbearer: %s: %s; %s", event.profile, event.message, event.hint
             )
         case SaveFailed():
             logger.error(

@@ -35,7 +35,6 @@ class Managers:
         cls,
         settings: Settings,
         before: Managers | None,
-        *,
         store: Store,
         clock: Clock,
         publish: Publish,

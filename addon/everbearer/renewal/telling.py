@@ -6,7 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everbearer.events import EmergencyCopy, RenewalFailed, Renewed, SaveFailed
+from everbearer.events import (
+    ClientRedeemed,
+    EmergencyCopy,
+    RenewalFailed,
+    Renewed,
+    SaveFailed,
+)
 
 if TYPE_CHECKING:
     from everbearer.errors import EverbearerError, StoreError
@@ -58,6 +64,28 @@ class Telling:
                 message=error.message,
                 hint=error.hint,
                 retry_at=wall + wait if math.isfinite(wait) else 0.0,
+            )
+        )
+
+    def client_redeemed(
+        self,
+        outcome: str,
+        message: str,
+        *,
+        hint: str = "",
+        token: AccessToken | None = None,
+    ) -> None:
+        """Tell what became of a refresh token that a client redeemed by itself."""
+        now, wall = self.clock.now(), self.clock.wall()
+        self.publish(
+            ClientRedeemed(
+                at=wall,
+                profile=self.profile,
+                outcome=outcome,
+                message=message,
+                hint=hint,
+                token=token.fingerprint if token else "",
+                expires_at=wall + token.expires_at - now if token else 0.0,
             )
         )
 

@@ -84,10 +84,11 @@ class RefreshToken:
         return False
 
     def reauthorize_hint(self, profile: str) -> str:
-        """Say where a new refresh token goes."""
+        """Say what may have happened, and where a new refresh token goes."""
         if self.refresh_token is None:
             return f"write profiles.{profile}.refresh_token into the configuration"
         return (
-            f"put a new refresh token where profiles.{profile}.refresh_token points"
-            f" and run: everbearer renew {profile}"
+            "the refresh token has expired, or another program redeemed it outside"
+            f" this proxy; put a new one where profiles.{profile}.refresh_token"
+            f" points and run: everbearer renew {profile}"
         )
