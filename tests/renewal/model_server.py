@@ -2,7 +2,9 @@
 An authorization server that keeps Box's rules, as a callable transport.
 
 A refresh token redeemed twice gives the same pair until the new access token is
-used; its first use (or that of the new refresh token) retires the pair before.
+used; its first use (or that of the new refresh token) retires the pair before. A
+strict one keeps RFC 9700 §4.14.2: a refresh token is spent when it is redeemed, and
+its reuse ends the grant.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from everbearer.renewal.exchange import Exchange
 from everbearer.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from everbearer.oauth.grants.contract import Form
     from renewal.virtual_time import FakeClock
 
@@ -74,6 +78,8 @@ class ModelServer:
     latency: float = 0.2
     way_back: float = 0.0  # seconds more that answers take
     rotates: bool = True
+    strict: bool = False
+    on_reuse: Callable[[], None] = lambda: None  # before the grant ends by it
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict[str, str]] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
@@ -86,6 +92,7 @@ class ModelServer:
     def __post_init__(self) -> None:
         self._numbers = count(1)
         self.usable[SEED] = Pair("none", SEED, 0.0)
+        self.spent: set[str] = set()
 
     async def __call__(self, token_url: str, form: Form) -> Exchange:
         """Answer a token request, after the way to and fro."""
@@ -134,11 +141,18 @@ class ModelServer:
             return 200, self._response(self._new_pair(None))
         pair = self.usable.get(form["refresh_token"])
         if pair is None:
+            if form["refresh_token"] in self.spent and self.usable:
+                self.on_reuse()
+                self.end_grant()
             return 400, {
                 "error": "invalid_grant",
                 "error_description": "Refresh token has expired",
             }
-        self._retire_before(pair)
+        if self.strict:
+            self.spent.add(pair.refresh)
+            del self.usable[pair.refresh]
+        else:
+            self._retire_before(pair)
         if pair.after is None:
             pair.after = self._new_pair(pair)
         return 200, self._response(pair.after)

@@ -1,9 +1,9 @@
 """
-Renewal as a state machine, against a server that keeps Box's rules.
+Renewal as a state machine, against a server that keeps Box's rules or stricter ones.
 
-Two processes on one store; between any two steps the server may revoke, refuse,
-lose answers, a process may crash in the middle of whatever it does, the disk may
-be full and time may pass.
+Three processes on one store; between any two steps the server may revoke, refuse,
+lose answers, a process may crash in the middle of whatever it does, one disk or
+both may be full, time may pass, the wall clock jump and the machine sleep.
 """
 
 from __future__ import annotations
@@ -36,22 +36,28 @@ from renewal.virtual_time import FakeClock, VirtualLoop
 
 FAULTS = [unavailable(), unavailable(409), unavailable(429, "3")]
 FAULTS += [HTML, LOST, REFUSED, TRUNCATED]
-PROCESSES = st.sampled_from([0, 1])
+PROCESSES = st.sampled_from([0, 1, 2])
 SECONDS = st.sampled_from([0.05, 1.0, 31.0, 70.0, 1800.0, 3310.0, 3592.0, 3700.0])
+COPIES = st.sampled_from([0, 0, 3, 12])
 INSTANTS = st.floats(0.0, 0.5)
 
 
 class RenewalMachine(RuleBasedStateMachine):
     """What holds whatever happens: see the invariants and `heal`."""
 
+    strict = False
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = VirtualLoop()
-        self.server = ModelServer(FakeClock(self.loop))
+        self.server = ModelServer(
+            FakeClock(self.loop), strict=self.strict, on_reuse=self.check_reuse
+        )
+        self.interrupted = False
         self.memory = Memory()
         self.saved: set[str] = set()
-        self.processes = [self.start(), self.start()]
-        self.granted = True
+        self.processes = [self.start() for _ in range(3)]
+        self.jumped = False
 
     def start(self) -> Bench:
         """Start a process on the common store."""
@@ -59,6 +65,30 @@ class RenewalMachine(RuleBasedStateMachine):
         bench.store.saved_tokens = self.saved
         bench.refused = set()
         return bench
+
+    @property
+    def granted(self) -> bool:
+        """The server would still give a token for some refresh token."""
+        return bool(self.server.usable)
+
+    @property
+    def reachable(self) -> bool:
+        """One that it would give a token for is on disk."""
+        key = self.processes[0].profile.key
+        records = [self.memory.records.get(key), self.memory.rescued.get(key)]
+        tokens = [record.refresh_token for record in records if record]
+        on_disk = {token.reveal() if token else SEED for token in tokens or [None]}
+        return bool(on_disk & set(self.server.usable))
+
+    @property
+    def in_memory(self) -> bool:
+        """A process has redeemed, and no disk takes what came; or it is on its way."""
+        return any(bench.manager._source.redeeming for bench in self.processes)
+
+    def check_reuse(self) -> None:
+        """Find what a strict server is sent twice lost anyway."""
+        assert self.interrupted, "a spent refresh token was sent again without need"
+        assert not self.reachable, "the refresh token that follows was on disk"
 
     def wait[T](self, work) -> T:
         """Run *work*."""
@@ -89,7 +119,7 @@ class RenewalMachine(RuleBasedStateMachine):
         before = bench.calls
         work = [self.request(bench) for _ in range(clients)]
         ends = self.wait(gather(work))
-        if quiet and self.granted:
+        if quiet and self.granted and self.reachable and not self.jumped:
             assert not any(isinstance(end, EverbearerError) for end in ends)
             # One for the token found dead in memory, one for that in the store.
             assert bench.calls - before <= 2
@@ -112,32 +142,45 @@ class RenewalMachine(RuleBasedStateMachine):
     def fail(self, faults) -> None:
         """Let the next token requests go wrong."""
         self.server.faults.extend(faults)
+        self.interrupted |= any(fault.redeem for fault in faults)
 
-    @rule(process=PROCESSES, spared=st.integers(0, 2), failing=st.integers(1, 12))
-    def fill_disk(self, process, spared, failing) -> None:
-        """Let some of the next saves fail."""
+    @rule(
+        process=PROCESSES,
+        spared=st.integers(0, 2),
+        failing=st.integers(1, 12),
+        copies=COPIES,
+    )
+    def fill_disk(self, process, spared, failing, copies) -> None:
+        """Let some of the next saves fail, and some of the copies."""
         store = self.processes[process].store
         store.spared_saves, store.failing_saves = spared, failing
+        store.failing_rescues = copies
 
-    @rule(process=PROCESSES, failing=st.integers(1, 12), after=INSTANTS)
-    def redeem_with_a_full_disk(self, process, failing, after) -> None:
+    @rule(process=PROCESSES, failing=st.integers(1, 12), copies=COPIES, after=INSTANTS)
+    def redeem_with_a_full_disk(self, process, failing, copies, after) -> None:
         """Ask for a token while the one just redeemed cannot be saved."""
         bench = self.processes[process]
+        bench.store.failing_rescues = copies
         bench.store.spared_saves, bench.store.failing_saves = 1, failing
         asked = self.loop.create_task(gather([bench.manager.renew()]))
         self.wait(asyncio.sleep(0.2 + after))
         self.wait(gather([self.request(bench)]))
         self.wait(asked)
+        self.free(bench)
+
+    def free(self, bench: Bench) -> None:
+        """Let what a process writes succeed."""
         bench.store.spared_saves = bench.store.failing_saves = 0
+        bench.store.failing_rescues = 0
 
     @precondition(lambda self: self.server.alive and self.granted)
     @rule(clients=st.integers(1, 5))
     def race(self, clients) -> None:
-        """Refuse the newest token to both processes at once: one redeem heals both."""
-        for bench in self.processes:
-            bench.store.failing_saves = 0
+        """Refuse the newest token to all processes at once: one redeem heals all."""
         self.heal()
-        self.wait(asyncio.sleep(1))  # each has seen what the other saved
+        self.wait(asyncio.sleep(1))  # each has seen what the others saved
+        if not self.reachable:
+            return
         self.revoke()
         before = len(self.server.requests)
         work = [self.request(b) for b in self.processes for _ in range(clients)]
@@ -157,6 +200,8 @@ class RenewalMachine(RuleBasedStateMachine):
         work = bench.manager.renew() if asked else self.request(bench)
         client = self.loop.create_task(gather([work]))
         self.wait(asyncio.sleep(after))
+        # Redeemed, and on no disk: gone with the process.
+        self.interrupted |= bench.manager._source.redeeming
         dying = [client, *bench.tasks._running]
         for task in dying:
             task.cancel()
@@ -168,14 +213,28 @@ class RenewalMachine(RuleBasedStateMachine):
         """All is well again: after the longest pause every process is served."""
         self.server.faults.clear()
         for bench in self.processes:
-            bench.store.failing_saves = 0
+            self.free(bench)
         self.wait(asyncio.sleep(70))
         for bench in self.processes:
             # A request is replayed once; a token that died twice takes a second.
             ends = [self.wait(gather([self.request(bench)]))[0] for _ in range(2)]
-            assert ends[-1] == 200 or not self.granted, ends
-            if not self.granted:
+            if self.reachable:
+                assert ends[-1] == 200, ends
+            elif ends[-1] != 200:
                 assert isinstance(ends[-1], ReauthorizationRequired)
+                assert not self.granted
+
+    @rule(seconds=st.sampled_from([-3600.0, -60.0, 60.0, 3600.0]))
+    def jump(self, seconds) -> None:
+        """Set the wall clock, an hour off at most."""
+        self.jumped = True
+        skew = self.server.clock.skew + seconds
+        self.server.clock.skew = min(max(skew, -3600.0), 3600.0)
+
+    @rule(seconds=SECONDS)
+    def sleep(self, seconds) -> None:
+        """Close the lid: time passes, and no timer is heard before it is over."""
+        self.loop._virtual.passed += seconds
 
     @precondition(lambda self: self.granted)
     @rule(really=st.sampled_from([False, False, False, True]))
@@ -183,24 +242,18 @@ class RenewalMachine(RuleBasedStateMachine):
         """Take the consent away."""
         if really:
             self.server.end_grant()
-            self.granted = False
 
     @invariant()
-    def one_usable_refresh_token_is_on_disk(self) -> None:
+    def a_usable_refresh_token_is_on_disk(self) -> None:
         """Nothing is lost that the server has not taken away."""
-        if not self.granted:
-            return
-        key = self.processes[0].profile.key
-        records = [self.memory.records.get(key), self.memory.rescued.get(key)]
-        tokens = [record.refresh_token for record in records if record]
-        tokens = {token.reveal() if token else SEED for token in tokens or [None]}
-        assert tokens & set(self.server.usable)
+        if self.granted and not self.in_memory:
+            assert self.reachable or self.interrupted
 
     def teardown(self) -> None:
         """Stop: everything ends, nothing is left in the loop."""
         self.server.faults.clear()
         for bench in self.processes:
-            bench.store.failing_saves = 0
+            self.free(bench)
             self.wait(bench.stop())
         assert not asyncio.all_tasks(self.loop)
         self.loop.close()
@@ -218,5 +271,13 @@ async def gather(work) -> list[object]:
     return await asyncio.gather(*map(caught, work))
 
 
+class StrictMachine(RenewalMachine):
+    """The same against a server that takes a refresh token once."""
+
+    strict = True
+
+
 RenewalMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
+StrictMachine.TestCase.settings = RenewalMachine.TestCase.settings
 TestRenewal = RenewalMachine.TestCase
+TestRenewalStrictly = StrictMachine.TestCase
