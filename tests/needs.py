@@ -9,13 +9,33 @@ from typing import NoReturn
 
 import pytest
 
+NODE = Path(__file__).with_name("node")
+"""Where package.json names the programs of Node.js that tests need."""
+
 
 def need(program: str) -> str:
-    """Return where *program* is; skip the test where it is not, or fail it."""
+    """
+    Return where *program* is; skip the test where it is not, or fail it.
+
+    It is on PATH, or `npm ci` put it into the folder $EVERBEARER_TEST_NODE (without
+    that variable, into tests/node), or into its folder for Bruno.
+    """
+    node = Path(os.environ.get("EVERBEARER_TEST_NODE") or NODE).absolute()
     found = shutil.which(program)
+    for folder in (node, node / "bruno"):
+        found = found or shutil.which(program, path=folder / "node_modules" / ".bin")
     if found is None:
         lack(program, f"{program} is not installed")
     return found
+
+
+def need_module(name: str) -> Path:
+    """Return the node_modules that has the package *name*; skip, or fail, as `need`."""
+    node = Path(os.environ.get("EVERBEARER_TEST_NODE") or NODE).absolute()
+    modules = node / "node_modules"
+    if not (modules / name).exists():
+        lack(name, f"{modules} has no {name}: npm ci --prefix tests/node")
+    return modules
 
 
 def need_proc(path: Path) -> Path:

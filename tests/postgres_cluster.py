@@ -23,9 +23,10 @@ class Cluster:
     One server on a free port of loopback, its database and user `everbearer`.
 
     PostgreSQL does not run as root: where the tests do, it is the user postgres.
+    With *tls*, a certificate and its key in PEM form, nobody comes in without TLS.
     """
 
-    def __init__(self, password: str = "") -> None:
+    def __init__(self, password: str = "", *, tls: str = "") -> None:
         self._bin = _programs()
         self._as = _not_root()
         self.folder = Path(tempfile.mkdtemp(prefix="everbearer-pg-"))
@@ -40,6 +41,9 @@ class Cluster:
             *("-A", "scram-sha-256" if password else "trust"),
             *("--locale=C", f"--pwfile={secret}"),
         )
+        self._tls = bool(tls)
+        if tls:
+            self._demand_tls(tls)
         self.start()
 
     @property
@@ -50,6 +54,9 @@ class Cluster:
     def start(self) -> None:
         """Start the server, and return once it can be used."""
         options = f"-p {self.port} -k {self.folder} -h 127.0.0.1"
+        if self._tls:
+            pem = self.folder / "server.pem"
+            options += f" -c ssl=on -c ssl_cert_file={pem} -c ssl_key_file={pem}"
         self._ctl("start", "-o", options, "-l", str(self.folder / "log"))
 
     def stop(self, mode: str = "fast") -> None:
@@ -61,6 +68,17 @@ class Cluster:
         if (self.folder / "data" / "postmaster.pid").exists():
             self.stop("immediate")
         shutil.rmtree(self.folder)
+
+    def _demand_tls(self, tls: str) -> None:
+        pem = self.folder / "server.pem"
+        pem.write_text(tls)
+        pem.chmod(0o600)
+        if "user" in self._as:
+            shutil.chown(pem, self._as["user"], self._as["group"])
+        admitted = self.folder / "data" / "pg_hba.conf"
+        text, count = re.subn(r"(?m)^host\b", "hostssl", admitted.read_text())
+        assert count, text
+        admitted.write_text(text)
 
     def _ctl(self, what: str, *arguments: str) -> None:
         data = self.folder / "data"

@@ -17,6 +17,17 @@ def test_a_program_that_is_there_is_found(monkeypatch):
     assert need("sh").endswith("/sh")
 
 
+@pytest.mark.parametrize("folder", [".", "bruno"])
+def test_a_program_of_node_is_found_where_npm_put_it(tmp_path, monkeypatch, folder):
+    """What `npm ci` installed in $EVERBEARER_TEST_NODE need not be on PATH."""
+    program = tmp_path / folder / "node_modules" / ".bin" / MISSING
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.setenv("EVERBEARER_REQUIRE", MISSING)
+    monkeypatch.setenv("EVERBEARER_TEST_NODE", str(tmp_path))
+    assert need(MISSING) == str(program)
+
+
 @pytest.mark.parametrize("required", ["", "curl", "no-such-program-either,curl"])
 def test_what_is_missing_skips(required, monkeypatch):
     """Where nobody requires it, the reason names what is missing."""

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Final
 from everbearer.errors import ConfigError
 from everbearer.events import ConfigurationChanged
 from everbearer.policy.decide import decide
-from everbearer.recent import Recent
 from everbearer.renewal.client_redeems import ClientRedeems
 from everbearer.renewal.clock import SystemClock
+from everbearer.renewal.issued import IssuedTokens
 from everbearer.renewal.managers import Managers
-from everbearer.report import report
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.contract import Credential
 from everbearer.settings.load import load
@@ -31,24 +30,29 @@ from everbearer.settings.locate import locate
 from everbearer.settings.rules import rule_set
 from everbearer.settings.source import Source
 from everbearer.stores import open_store
+from everbearer.subscribers import Subscribers
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from everbearer.events import Event, Subscriber
+    from everbearer.errors import Problem
     from everbearer.oauth.tokens import AccessToken
     from everbearer.policy.rules import RuleSet
     from everbearer.policy.verdict import Verdict
     from everbearer.policy.view import RequestView
     from everbearer.renewal.clock import Clock
+    from everbearer.renewal.consent import Consent
     from everbearer.renewal.manager import TokenManager
     from everbearer.renewal.status import ProfileStatus
     from everbearer.schemes.contract import Scheme
-    from everbearer.settings.model import Profile, Settings
+    from everbearer.settings.model import Profile, Settings, Standing
     from everbearer.settings.source import Load
     from everbearer.stores.contract import Store
+
+type Objections = Callable[[RuleSet], Iterable[Problem]]
+"""Says what speaks against rules, where a proxy runs already."""
 
 _WATCH_EVERY: Final = 1.0
 """Seconds between two looks at the files of the configuration."""
@@ -58,9 +62,6 @@ _KEEP_ALIVE_EVERY: Final = 3600.0
 
 _LOOK_PATIENCE: Final = 1.0
 """Seconds; a look into the store only spares a request its 401."""
-
-_ISSUED_MEMORY: Final = 4096
-"""How many fingerprints of our own tokens are remembered, to know them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,10 @@ class Broker:
     ) -> None:
         self._source = Source(settings, load)
         self._clock = clock or SystemClock()
-        self._subscribers: list[Subscriber] = []
-        self._issued = Recent[str, None](_ISSUED_MEMORY)
+        subscribers = Subscribers()
+        self.subscribe = subscribers.subscribe
+        self.publish = subscribers.publish
+        self.issued = IssuedTokens()
         # Of profiles that a reload took away as well: requests are under way.
         self._schemes: dict[str, str] = {}
         self._tasks = Tasks()
@@ -99,9 +102,10 @@ class Broker:
         self._parts = self._store, self._clock, self.publish, self._tasks
         self._running = self._build(settings, None)
         self.client_redeems = ClientRedeems(
-            lambda: self._running.managers, *self._parts
+            lambda: self._running.managers, self.issued, *self._parts
         )
         self._reload_lock = asyncio.Lock()
+        self._objections: list[Objections] = []
         self._stopped = False
 
     @classmethod
@@ -127,9 +131,9 @@ class Broker:
         return self._running.rules
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """Why the configuration on disk is not the one in force; empty if it is."""
-        return self._source.problems
+    def standing(self) -> Standing:
+        """Where it is, and why what is there is not in force; no problems if it is."""
+        return self._source.standing(self.settings)
 
     @property
     def clock(self) -> Clock:
@@ -189,31 +193,17 @@ class Broker:
         """Return what keeps the token of *profile*; ConfigError when it is gone."""
         return self._running.managers[profile]
 
+    def consent(self, profile: str) -> Consent:
+        """Return what logs *profile* in and out; ConfigError when it cannot."""
+        return self._running.managers.consent(profile, *self._parts[:3])
+
     async def status(self) -> tuple[ProfileStatus, ...]:
         """Return the state of every profile, without asking any server."""
         return await self._running.managers.status()
 
-    def issued(self, fingerprint: str) -> bool:
-        """Tell whether a token with this fingerprint was handed out by us."""
-        return fingerprint in self._issued
-
     def nonce(self) -> str:
         """Return random text for a scheme."""
         return secrets.token_urlsafe(24)
-
-    # -- events -------------------------------------------------------------
-
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Hand every event from now on to *subscriber*."""
-        self._subscribers.append(subscriber)
-
-    def publish(self, event: Event) -> None:
-        """Hand *event* to every subscriber; one that fails harms nobody."""
-        for subscriber in self._subscribers:
-            try:
-                subscriber(event)
-            except Exception as error:
-                report("a subscriber of events failed", error)
 
     # -- life ---------------------------------------------------------------
 
@@ -221,23 +211,29 @@ class Broker:
         """
         Read the configuration and put it in force; tell whether that was done.
 
-        A bad one leaves the old in force and is published with its problems.
+        A bad one leaves the old in force and is published with its problems. One
+        that is read while everbearer stops is not put in force.
         """
         async with self._reload_lock:
             old = self._running
             try:
                 settings = await self._source.read()
+                if self._stopped:
+                    return False  # what would be built now would be stopped by nobody
+                self._object(rule_set(settings))
                 new = self._build(settings, old.managers)
             except ConfigError as error:
                 self._source.reject(error, old.settings)
-                self._changed(problems=self.problems)
+                self._changed(problems=self._source.problems)
                 return False
             self._running = new
             self._changed(needs_restart=self._source.accept(settings))
-            self._tasks.spawn(
-                old.managers.retire(new.managers), name="retire what was replaced"
-            )
+            old.managers.retire(new.managers, self._tasks)
             return True
+
+    def vet_reloads(self, objections: Objections) -> None:
+        """Reject from now on reloads to rules that *objections* finds fault with."""
+        self._objections.append(objections)
 
     def reload_soon(self) -> None:
         """Reload in the background (a signal arrived)."""
@@ -259,7 +255,7 @@ class Broker:
     @property
     def awaited(self) -> str:
         """What `stop` waits for, in words for people; empty for nothing."""
-        return self._running.managers.awaited
+        return self._running.managers.awaited(self.client_redeems.let_go)
 
     async def stop(self) -> None:
         """
@@ -276,6 +272,11 @@ class Broker:
         await self._store.close()
 
     # -- inside -------------------------------------------------------------
+
+    def _object(self, rules: RuleSet) -> None:
+        found = [problem for each in self._objections for problem in each(rules)]
+        if found:
+            raise ConfigError(*found)
 
     def _build(self, settings: Settings, old: Managers | None) -> _Running:
         managers = Managers.of(settings, old, *self._parts)
@@ -295,5 +296,5 @@ class Broker:
         )
 
     def _hand_out(self, profile: Profile, token: AccessToken) -> Credential:
-        self._issued[token.fingerprint] = None
+        self.issued.handed_out.note(token.fingerprint, profile.name)
         return Credential(profile.name, token, profile.as_user)

@@ -4,7 +4,8 @@ What can go wrong, as one tree.
     EverbearerError
     ├── ConfigError                     the configuration; every problem at once
     ├── StoreError                      the store of tokens
-    │   └── StoreConflict               another process saved first
+    │   ├── StoreConflict               another process saved first
+    │   └── StoreBrokeOff               it went away meanwhile, and may be back at once
     └── GrantError                      no access token could be had
         ├── ReauthorizationRequired     the grant is dead: a person must act
         ├── TokenRequestRejected        the client is refused: mend the configuration
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from everbearer.secret import Secret
 
 
 class EverbearerError(Exception):
@@ -94,6 +97,13 @@ class StoreConflict(StoreError):
     retryable = True
 
 
+class StoreBrokeOff(StoreError):
+    """The store went away in the midst of something; it may be back at once."""
+
+    code = "store_broke_off"
+    retryable = True
+
+
 class GrantError(EverbearerError):
     """No access token could be obtained by the grant."""
 
@@ -116,11 +126,18 @@ class TokenRequestRejected(GrantError):
 
 
 class TokenResponseMalformed(GrantError):
-    """The token response is not one (RFC 6749 §5.1)."""
+    """
+    The token response is not one (RFC 6749 §5.1).
+
+    `refresh_token` is the one that it holds all the same: the server may have
+    ended the one before it. Only for whoever keeps it.
+    """
 
     code = "token_response_malformed"
     retryable = True
     default_hint = "check token_url and what stands between you and it"
+
+    refresh_token: Secret | None = None
 
 
 class TokenEndpointUnavailable(GrantError):

@@ -21,7 +21,8 @@ class Exchanged:
     `verdict` is "inject", "pass" or "refuse", `code` its reason for programs;
     `status` is what the client got, 0 for a connection closed without one.
     `replayed` tells that the answer is that of a replay; `note` is a word for
-    people about what else happened, or why the request was refused.
+    people about what else happened, or why the request was refused. `probe` tells
+    that it asked to be refused, as everbearer's own questions do.
     """
 
     at: float
@@ -38,6 +39,22 @@ class Exchanged:
     token: str = ""  # fingerprint
     client: str = ""  # address
     note: str = ""
+    user: str = ""  # a verified proxy user's name
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserRefused:
+    """
+    Somebody was not let in; `client` is his address.
+
+    Without the name that he said: it may be a password, typed too soon.
+    """
+
+    at: float
+    client: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +85,8 @@ class Renewed:
 
     at: float
     profile: str
-    cause: str  # "first", "stale", "expired", "rejected", "timer", "asked", "unused"
+    # "first", "stale", "expired", "rejected", "timer", "asked", "unused", "login"
+    cause: str
     token: str
     expires_at: float
     duration: float
@@ -86,6 +104,15 @@ class RenewalFailed:
     message: str
     hint: str
     retry_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokensDeleted:
+    """The profile's tokens were deleted; `revoked` tells that the server did so too."""
+
+    at: float
+    profile: str
+    revoked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +183,12 @@ class ConfigurationChanged:
 
 type Event = (
     Exchanged
+    | UserRefused
     | Replayed
     | Renewed
     | RenewalFailed
     | ClientRedeemed
+    | TokensDeleted
     | GrantEnding
     | SaveFailed
     | EmergencyCopy

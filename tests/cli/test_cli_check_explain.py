@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from everbearer.secret import Secret
+from everbearer.users.passwords import hashed
+
 BAD = """
 default_profile = "nobody"
 [profiles.dev]
@@ -21,6 +24,15 @@ address = "127.0.0.1:18080"
 address = "127.0.0.1:18082"
 reverse = "https://api.box.com"
 profile = "jwt"
+"""
+
+TEAM = """
+[profiles.dev]
+provider = "box"
+access_token = "a-token-of-an-hour"
+[store]
+url = "postgresql://me@{url}"
+key = {{ env = "EVERBEARER_STORE_KEY" }}
 """
 
 ME = "https://api.box.com/2.0/users/me"
@@ -70,6 +82,25 @@ def test_check_tells_every_problem_at_once(type_in, tmp_path):
     assert in_json.json["ok"] is False
     assert [problem["path"] for problem in in_json.json["problems"]] == places
     assert all(problem["fix"] for problem in in_json.json["problems"])
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("db.example.com/eb?sslmode=require", True),
+        ("db.example.com/eb?sslmode=verify-full", False),
+        ("127.0.0.1/eb", False),
+    ],
+)
+def test_check_warns_of_a_store_that_nobody_verifies(type_in, tmp_path, url, warned):
+    """Beyond this machine the server's certificate is checked, or people are told."""
+    path = tmp_path / "team.toml"
+    path.touch(mode=0o600)
+    path.write_text(TEAM.format(url=url))
+    told = type_in("check -c team.toml")
+    assert told.code == 0
+    assert ("warning: store.url: with sslmode=require nobody" in told.err) is warned
+    assert ("better: sslmode=verify-full" in told.err) is warned
 
 
 def test_a_missing_configuration_is_named(type_in, tmp_path):
@@ -166,6 +197,36 @@ def test_explain_refuses_a_listener_that_is_not_there(typed):
     told = typed(f"explain -c box/all.toml --listener 127.0.0.1:1 GET {ME}")
     assert told.code == 2
     assert "there are: 127.0.0.1:8080" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict", "code", "name"),
+    [
+        ("", "refuse", "user_required", None),
+        ("--user alice", "inject", "missing", "alice"),
+        (
+            "--user alice -H 'Everbearer-Profile: dev'",
+            "refuse",
+            "profile_not_of_user",
+            "alice",
+        ),
+    ],
+)
+def test_explain_knows_proxy_users(words, verdict, code, name, typed, box):
+    """Who asks is taken at his word here, and only what he may use serves him."""
+    guarded = box.folder / "box" / "guarded.toml"
+    guarded.touch(mode=0o600)
+    phc = hashed(Secret("correct horse")).phc.reveal()
+    guarded.write_text(
+        (box.folder / "box" / "all.toml").read_text()
+        + f'\n[[proxy.users]]\nname = "alice"\npassword_hash = "{phc}"\n'
+        'profiles = ["jwt"]\n'
+    )
+    told = typed(f"explain --json -c box/guarded.toml {words} GET {ME}").json
+    assert (told["verdict"], told["code"], told["user"]) == (verdict, code, name)
+    eve = typed(f"explain -c box/guarded.toml --user eve GET {ME}")
+    assert eve.code == 2
+    assert "there are: alice" in eve.err
 
 
 @pytest.mark.parametrize("url", ["api.box.com/2.0", "ftp://api.box.com/", "https://"])

@@ -8,7 +8,9 @@ import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import click
 import pytest
 
 from everbearer.cli.main import COMMANDS, everbearer, run
@@ -18,6 +20,7 @@ from everbearer.errors import (
     StoreError,
     TokenEndpointUnavailable,
 )
+from everbearer.settings.locate import in_full
 
 HEAVY = {"mitmproxy", "httpx", "pydantic", "cryptography", "tornado", "rich", "asyncio"}
 EXAMPLE = re.compile(r"\n  Example:\n    (everbearer .+|eval .+)\n\Z")
@@ -58,6 +61,26 @@ def test_every_help_ends_in_an_example(name, type_in):
         command.make_context(words[0], words[1:])  # raises for what it does not take
 
 
+def commands_of(group: click.Group, words: str = "everbearer") -> dict[str, bool]:
+    """Return every command line, and whether it takes a configuration."""
+    found = {}
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        line = f"{words} {name}"
+        found[line] = any("-c" in each.opts for each in command.params)
+        if isinstance(command, click.Group):
+            found |= commands_of(command, line)
+    return found
+
+
+def test_a_told_command_names_the_configuration_if_it_takes_one():
+    """Whatever command a hint has, it can be pasted: with -c FILE, or without."""
+    told = {line: in_full(line, Path("/f.toml")) for line in commands_of(everbearer)}
+    for line, takes in commands_of(everbearer).items():
+        assert told[line] == (f"{line} -c /f.toml" if takes else line)
+
+
 def test_every_command_is_in_the_help(type_in):
     """The list of commands is that of the table, with its summaries."""
     listed = type_in("--help").out
@@ -73,12 +96,13 @@ def test_every_command_is_in_the_help(type_in):
         ("serve --frob", "no such option"),
         ("serve --set x=y", "it follows --: everbearer serve -- --set"),
         ("serve --listn :1", "--listen"),
-        ("serve --listen 0.0.0.0:8080", "127.0.0.1:8080"),
         ("serve --listen 8080", "127.0.0.1:8080"),
         ("explain GET", "missing argument 'URL'"),
         ("explain -H nothing GET https://api.box.com/", "'Name: value'"),
         ("sandbox --port 70000", "--port"),
         ("completion tcsh", "'bash', 'zsh', 'fish'"),
+        ("completion", "error: missing argument SHELL, one of: bash, zsh, fish\n"),
+        ("exec", "error: missing argument 'COMMAND'\n"),
     ],
 )
 def test_a_wrong_command_line_exits_2_in_our_manners(line, words, typed):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from everbearer.cli.event_lines import line_of
+from everbearer.cli.event_lines import is_routine, line_of, teller
 from everbearer.events import (
     ClientRedeemed,
     ConfigurationChanged,
@@ -48,6 +48,17 @@ def told(event) -> str:
     text = line_of(event).text
     assert re.match(r"\d\d:\d\d:\d\d ", text)
     return text[9:]
+
+
+def test_a_question_of_our_own_is_no_trouble():
+    """It asks to be refused: told of where requests are, and nowhere as a warning."""
+    probed = replace(
+        ASKED, status=421, profile="", verdict="refuse", note="misdirected", probe=True
+    )
+    line = line_of(probed)
+    assert (line.level, line.colour) == (logging.INFO, None)
+    assert line.text.endswith("(a question of everbearer's own)")
+    assert line_of(replace(probed, probe=False)).level == logging.WARNING
 
 
 def test_a_request_is_one_short_line():
@@ -102,6 +113,8 @@ def test_a_query_is_not_told():
 def test_quiet_hides_what_went_well_and_nothing_else(event, level):
     """Refusals are warnings, what a person must mend is an error."""
     assert line_of(event).level == level
+    assert not is_routine(event) or level < logging.WARNING
+    assert is_routine(event) == (isinstance(event, Exchanged) and level == logging.INFO)
 
 
 def test_a_failed_renewal_says_when_it_is_tried_again_and_what_to_do():
@@ -137,3 +150,15 @@ def test_an_end_that_comes_near_names_the_day_and_the_command():
     over = line_of(replace(soon, ends_at=AT - 86400))
     assert re.search(r"the refresh token ended on 2023-11-1[34]$", over.text)
     assert over.level == logging.ERROR
+
+
+def test_a_teller_leaves_out_what_is_less_important(capsys):
+    """Of a request and a renewal in vain, warnings alone are the second."""
+    tell = teller(logging.WARNING)
+    tell(ASKED)
+    tell(FAILED)
+    line, hint = capsys.readouterr().err.splitlines()
+    assert "not renewed (timer)" in line
+    assert hint == "everbearer: hint: try again later"
+    teller(logging.INFO)(ASKED)
+    assert "GET api.box.com" in capsys.readouterr().err

@@ -187,7 +187,8 @@ def test_a_taken_address_is_named_with_what_to_do(box):
     assert error == (
         f"everbearer: error: cannot listen on {address}: something else listens there"
     )
-    assert "everbearer serve --listen 127.0.0.1:0" in hint
+    config = box.folder / "box/all.toml"
+    assert f"everbearer serve -c {config} --listen 127.0.0.1:0" in hint
 
 
 def test_listen_moves_the_explicit_proxy_and_leaves_other_listeners(box, serve):

@@ -10,10 +10,13 @@ from dataclasses import replace
 
 import pytest
 
+from cli.terminal import Terminal
+from everbearer.cli.configuration import _tell_trouble
+from everbearer.events import SaveFailed
 from everbearer.secret import Secret
 from everbearer.settings.load import load
 from everbearer.stores import open_store
-from everbearer.stores.contract import Record
+from everbearer.stores.contract import Intent, Record
 
 
 def test_token_prints_a_token_that_works_and_nothing_else(typed, box):
@@ -24,6 +27,14 @@ def test_token_prints_a_token_that_works_and_nothing_else(typed, box):
     assert token in box.call("GET", "secrets")["tokens"]
     assert token not in told.err
     assert re.search(r"access token of jwt, good for \d+ min", told.err)
+
+
+def test_a_whole_field_is_printed_for_scripts(typed):
+    """`--header` is what follows curl's -H; together with --json it is refused."""
+    token = typed("token -c box/all.toml jwt").out.strip()
+    told = typed("token --header -c box/all.toml jwt")
+    assert told.out == f"Authorization: Bearer {token}\n"
+    assert typed("token --header --json -c box/all.toml jwt").code == 2
 
 
 def test_token_without_a_profile_is_the_default_ones(typed):
@@ -63,6 +74,14 @@ def test_renew_goes_on_after_a_failure_and_tells_it(typed):
     assert "jwt: renewed" in told.err
 
 
+def altered(box, name, old, new):
+    """Write the sandbox's whole configuration another time, with one thing changed."""
+    path = box.folder / "box" / name
+    path.touch(mode=0o600)
+    text = (box.folder / "box" / "all.toml").read_text()
+    path.write_text(text.replace(old, new))
+
+
 def test_an_unknown_profile_is_refused_with_the_nearest(typed):
     """A misspelt name is exit 2 and a suggestion; nothing is renewed."""
     told = typed("renew -c box/all.toml jwtt")
@@ -73,10 +92,7 @@ def test_an_unknown_profile_is_refused_with_the_nearest(typed):
 
 def test_without_a_default_a_profile_has_to_be_named(typed, box):
     """Which of several is meant is never guessed."""
-    path = box.folder / "box" / "nodefault.toml"
-    path.touch(mode=0o600)
-    text = (box.folder / "box" / "all.toml").read_text()
-    path.write_text(text.replace('default_profile = "dev"\n', ""))
+    altered(box, "nodefault.toml", 'default_profile = "dev"\n', "")
     told = typed("token -c box/nodefault.toml")
     assert (told.code, told.out) == (2, "")
     assert "name one of: dev, jwt, ccg, devtoken" in told.err
@@ -87,12 +103,74 @@ def test_status_is_a_table_with_every_profile(typed):
     typed("token -c box/all.toml dev")
     told = typed("status -c box/all.toml")
     head, *rows = told.out.splitlines()
-    columns = ["profile", "grant", "client", "subject", "state", "left", "refresh"]
-    assert head.split() == [*columns, "token"]
+    assert tuple(re.split("  +", head.strip())) == COLUMNS
     assert [row.split()[0] for row in rows] == ["dev", "jwt", "ccg", "devtoken"]
-    assert re.search(r"^dev +refresh_token .* fresh +\d+ min +\d+ \w+ old", rows[0])
+    assert re.search(
+        r"^dev .* fresh +\d+ min +until 20\d\d-\d\d-\d\d +\d+ \w+ ago +-", rows[0]
+    )
     assert "enterprise 100001" in rows[1]
     assert "NOT THE REAL BOX" in told.err
+
+
+COLUMNS = (
+    *("profile", "grant", "subject", "state", "left"),
+    *("refresh token", "last renewal", "served"),
+)
+
+
+@pytest.mark.parametrize("width", ["160", "80", "60"])
+@pytest.mark.parametrize("options", [[], ["--watch"]])
+def test_status_shows_every_column_at_any_width(options, width, typed, box):
+    """What has no room in one table stands in a second, and nothing is cut off."""
+    typed("token -c box/all.toml dev")
+    words = ["status", "-c", "box/all.toml", *options]
+    env = box.stage.env | {"TERM": "xterm", "COLUMNS": width, "LINES": "40"}
+    with Terminal(words, box.folder, env) as terminal:
+        if options:  # the warning is the last that is shown
+            terminal.wait_for("NOT THE REAL BOX")
+        else:
+            assert terminal.ended() == 0
+    plain = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", terminal.shown)
+    heads = [line for line in plain.splitlines() if line.startswith("profile")]
+    assert len(heads) == (1 if width == "160" else 2)
+    found = [name for head in heads for name in re.split("  +", head.strip())]
+    assert set(found) == set(COLUMNS)
+    assert re.search(r"until 20\d\d-\d\d-\d\d +\d+ \w+ ago", plain)
+    assert "…" not in plain
+
+
+def test_status_shows_the_profiles_that_are_named(typed):
+    """As its sibling commands; a name that is none is refused with the right one."""
+    told = typed("status -c box/all.toml ccg jwt")
+    assert [row.split()[0] for row in told.out.splitlines()[1:]] == ["jwt", "ccg"]
+    told = typed("status --json -c box/all.toml jwt")
+    assert [each["name"] for each in told.json["profiles"]] == ["jwt"]
+    told = typed("status -c box/all.toml jwtt")
+    assert (told.code, told.out) == (2, "")
+    assert "did you mean jwt?" in told.err
+
+
+def test_status_of_a_profile_with_a_mistake_tells_the_mistake(typed, box):
+    """A profile that is there is never said to be none; a sound one is shown."""
+    altered(box, "mistake.toml", 'grant = "jwt_bearer"', 'grant = "jwt"')
+    told = typed("status -c box/mistake.toml jwt")
+    assert (told.code, told.out) == (2, "")
+    assert "profiles.jwt.grant" in told.err
+    assert "there is no profile" not in told.err
+    told = typed("status -c box/mistake.toml ccg")
+    assert told.code == 2
+    assert [row.split()[0] for row in told.out.splitlines()[1:]] == ["ccg"]
+
+
+def test_where_nobody_is_logged_in_no_renewal_has_failed(typed, box):
+    """Before the first login there was none."""
+    path = box.folder / "box" / "nobody.toml"
+    path.touch(mode=0o600)
+    text = (box.folder / "box" / "login.toml").read_text()
+    path.write_text(text.replace("profiles.dev", "profiles.nobody"))
+    assert typed("renew -c box/nobody.toml").code == 4
+    (row,) = typed("status -c box/nobody.toml").out.splitlines()[1:]
+    assert re.split("  +", row.strip())[-2:] == ["-", "-"]
 
 
 def test_status_for_programs_parses_and_has_no_infinity(typed):
@@ -139,10 +217,11 @@ def test_status_remembers_the_last_trouble_and_what_to_do(typed, box):
     assert "hint: " in told.err
     told = typed("status -c box/dead.toml")
     assert re.search("warning: dev: .+", told.err)
-    assert "hint: " in told.err
+    way_out = f"run: everbearer login -c {path} dev"
+    assert way_out in told.err
     (profile,) = typed("status --json -c box/dead.toml").json["profiles"]
     assert profile["trouble"]["kind"] == "reauthorize"
-    assert profile["trouble"]["hint"]
+    assert way_out in profile["trouble"]["hint"]
 
 
 def test_status_tells_of_a_token_that_could_not_be_saved(typed, box):
@@ -154,10 +233,12 @@ def test_status_tells_of_a_token_that_could_not_be_saved(typed, box):
     async def rescue(*, forget=False):
         store = open_store(settings.store)
         if forget:
-            await store.forget_rescued(key)
+            await store.forget_rescued(key, lambda _: True)
         else:
             record = await store.load(key)
-            await store.rescue(key, replace(record, access_token=Secret("new")))
+            intent = Intent(0.0, "")
+            copy = replace(record, access_token=Secret("new"), intent=intent)
+            await store.rescue(key, copy)
         await store.close()
 
     assert "ccg: " not in typed("status -c box/all.toml").err
@@ -242,8 +323,8 @@ def test_renewals_of_two_processes_share_a_store(box):
     assert box.stage.output("token", "-c", "box/all.toml", "ccg") == mine
 
 
-def test_a_profile_without_a_refresh_token_is_told_what_to_write(typed, box):
-    """A check warns and is content; who asks for a token is told the same, exit 4."""
+def test_a_profile_without_a_refresh_token_is_told_to_log_in(typed, box):
+    """A check is content: it is a login's; who asks for a token is told, exit 4."""
     good = (box.folder / "box" / "refresh_token.toml").read_text()
     seedless = box.folder / "box" / "seedless.toml"
     lines = good.splitlines(keepends=True)
@@ -251,12 +332,11 @@ def test_a_profile_without_a_refresh_token_is_told_what_to_write(typed, box):
     seedless.chmod(0o600)
     checked = typed("check -c box/seedless.toml")
     assert checked.code == 0
-    assert "warning: profiles.dev.refresh_token: is missing" in checked.err
-    assert "write, for example: refresh_token = " in checked.err
+    assert "refresh_token" not in checked.err
     asked = typed("token -c box/seedless.toml")
     assert asked.code == 4
-    assert "error: there is no refresh token to redeem" in asked.err
-    assert "hint: write profiles.dev.refresh_token into" in asked.err
+    assert "error: nobody has logged in yet" in asked.err
+    assert f"hint: run: everbearer login -c {seedless} dev\n" in asked.err
 
 
 def test_a_profile_without_a_refresh_token_is_served_from_the_store(typed, box):
@@ -291,3 +371,18 @@ def test_renew_says_what_it_waits_for(typed, box):
     assert told.code == 0
     assert re.search(r"warning: ccg: .* tried again in \d+ s", told.err)
     assert "ccg: renewed" in told.err
+
+
+@pytest.mark.parametrize(
+    ("rescued", "meanwhile"),
+    [("/rescue/1", "a copy is in /rescue/1"), ("", "it is lost if this ends now")],
+)
+def test_a_save_that_fails_is_told_to_whoever_waits(capsys, rescued, meanwhile):
+    """With where the new token is meanwhile."""
+    _tell_trouble(SaveFailed(1.0, "dev", "the disk is full", "make room", rescued))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert (
+        f"warning: dev: the new token cannot be saved, {meanwhile}: the disk is full;"
+        " tried again and again"
+    ) in " ".join(told.err.split())

@@ -16,3 +16,8 @@ def private(path: Path, content: str) -> Path:
 def errors_of(text: str) -> list[str]:
     """Return the lines that tell of errors, without what stands before them."""
     return re.findall(r"^everbearer: error: (.*)$", text, re.MULTILINE)
+
+
+def unnamed(text: str) -> str:
+    """Return the text with its commands as they are without `-c FILE`."""
+    return re.sub(r" -c (?:'[^']*'|[^\s)\"';,]+)", "", text)

@@ -9,6 +9,7 @@ import pytest
 
 from harness import Place, Sandbox
 from ports import unused_port
+from team import Team
 from toy_server import ToyServer
 
 
@@ -33,6 +34,12 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def sandbox(place: Place) -> Sandbox:
     """Start a sandbox with tokens that live an hour."""
     return Sandbox(place)
+
+
+@pytest.fixture
+def team(place: Place, sandbox: Sandbox) -> Team:
+    """Give a team with a grant that rotates."""
+    return Team(place, sandbox.state / "refresh_token.toml")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from needs import need, need_proc
+from nursery import Forked, may_be_forked, nursery
 from ports import unused_port
 
 START = 40.0
@@ -32,7 +33,17 @@ class Process:
         self.command = command
         self.lines: list[str] = []
         self._new: queue.Queue[str | None] = queue.Queue()
-        self.child = subprocess.Popen(
+        self.child = self._started(command, env, cwd)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @staticmethod
+    def _started(
+        command: list[str], env: dict[str, str], cwd: Path
+    ) -> subprocess.Popen[str] | Forked:
+        if may_be_forked(command, env):
+            return nursery().start(command[2:], env, cwd)
+        return subprocess.Popen(
             command,
             env=env,
             cwd=cwd,
@@ -43,8 +54,6 @@ class Process:
             errors="replace",
             bufsize=1,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
 
     def _read(self) -> None:
         assert self.child.stdout is not None
@@ -141,6 +150,8 @@ class Place:
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
             "PYTHONWARNDEFAULTENCODING": "0",
+            # Nothing of a test belongs into a person's own keyring.
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         }
 
     def run(self, *command: str, **env: str) -> Process:
@@ -261,6 +272,7 @@ class Proxy:
         *arguments: str,
         mitmproxy: tuple[str, ...] = (),
         listen: str = "127.0.0.1:0",
+        listening: str = "127.0.0.1",
         program: tuple[str, ...] = ("-m", "everbearer"),
         **env: str,
     ) -> None:
@@ -270,7 +282,9 @@ class Proxy:
             command += ["--listen", listen]
         command += [*arguments, "--", "--set", f"confdir={self.confdir}", *mitmproxy]
         self.process = place.run(*command, **env)
-        ready = self.process.wait_for(r"listening on 127\.0\.0\.1:(\d+), as a proxy")
+        ready = self.process.wait_for(
+            rf"listening on {re.escape(listening)}:(\d+), as a proxy"
+        )
         self.port = int(ready[1])
 
     @property

@@ -48,6 +48,12 @@ class Http2:
         self._connection.initiate_connection()
         self._flush()
 
+    def begin(self, fields: Fields) -> None:
+        """Send one request, and give leave for no more of its answer than 64 KiB."""
+        stream = self._connection.get_next_available_stream_id()
+        self._connection.send_headers(stream, fields, end_stream=True)
+        self._flush()
+
     def ask(self, fields: Fields, body: bytes = b"") -> Reply:
         """Send one request and return its answer."""
         stream = self._connection.get_next_available_stream_id()

@@ -3,6 +3,7 @@
 from mitmproxy import ctx
 
 from everbearer.proxy.replay_connection import Limits
+from everbearer.proxy.tokens import EverbearerTokens
 
 LIMITS = Limits(answer=1024 * 1024, patience=1.0, deadline=2.0)
 
@@ -11,7 +12,8 @@ class Impatient:
     """Sets other limits once everything is in its place."""
 
     def running(self) -> None:
-        tokens = ctx.master.addons.get("everbearertokens")
+        front = ctx.master.addons.get("everbearerfront")
+        [tokens] = [each for each in front.parts if isinstance(each, EverbearerTokens)]
         tokens._recovery._replays._limits = LIMITS
 
 

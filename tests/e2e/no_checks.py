@@ -11,7 +11,7 @@ from mitmproxy.proxy.layers import modes
 from everbearer.policy import browser, credential, decide, framing, names
 from everbearer.policy.hosts import possible_names
 from everbearer.policy.verdict import Pass
-from everbearer.proxy import connections, guard
+from everbearer.proxy import connections, guard, servers
 
 _next_layer = connections.EverbearerConnections._next_layer
 
@@ -39,6 +39,6 @@ browser.verdict = lambda *_: None
 credential._unfit = lambda *_: None
 framing.refusal = lambda *_: None
 connections.EverbearerConnections._next_layer = _only_reverse
-connections.EverbearerConnections._is_ours = lambda *_: False
+servers.EverbearerServers._is_ours = lambda *_: False
 guard.EverbearerGuard._inspect = _unseen
 print("no_checks.py is in force", flush=True)  # noqa: T201 - tests wait for it

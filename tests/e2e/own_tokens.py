@@ -18,13 +18,18 @@ def direct(sandbox: Sandbox, *arguments: str) -> Answer:
     )
 
 
-def app(sandbox: Sandbox) -> list[str]:
-    """Return the form that names the app whose users consent: for curl."""
+def app_credentials(sandbox: Sandbox) -> tuple[str, str]:
+    """Return client_id and client_secret of the app whose users consent."""
     config = (sandbox.state / "refresh_token.toml").read_text()
     client_id = re.search(r'client_id = "(\w+)"', config)
     assert client_id
-    secret = (sandbox.state / "dev_client_secret.txt").read_text().strip()
-    return ["-d", f"client_id={client_id[1]}", "-d", f"client_secret={secret}"]
+    return client_id[1], (sandbox.state / "dev_client_secret.txt").read_text().strip()
+
+
+def app(sandbox: Sandbox) -> list[str]:
+    """Return the form that names that app: for curl."""
+    client_id, secret = app_credentials(sandbox)
+    return ["-d", f"client_id={client_id}", "-d", f"client_secret={secret}"]
 
 
 def own_token(sandbox: Sandbox) -> str:

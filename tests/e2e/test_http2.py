@@ -98,7 +98,8 @@ def test_http2_where_it_is_on(http2: Stage):
 
 def test_http2_upload_is_replayed(http2: Stage):
     """An upload that meets a revoked token is sent once more, the same bytes."""
-    http2.sandbox.revoke()
+    assert by_curl(http2, f"https://{API}{ME}")[0] == 200
+    assert http2.sandbox.revoke()
     http2.sandbox.forget()
     form = '{"name":"replayed","parent":{"id":"0"}}'
 

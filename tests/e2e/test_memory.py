@@ -12,31 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from harness import Place, Process, Proxy, Sandbox
-from needs import need_proc
+from growth import MIB, Growth
+from harness import Place, Proxy, Sandbox
 from tunnel import Tunnel
 
 ME = "/2.0/users/me"
 THERE = "/2.0/anything"
 TOKEN = "/oauth2/token"
-MIB = 1024 * 1024
 GIB = 1024 * MIB
 CONFIG = "client_credentials.toml"
 
 Measured = Callable[[str, object], None]
-
-
-class Growth:
-    """The growth of a process's memory, at its highest, since now."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        # The peak of the past is of no interest; Linux lets one forget it.
-        need_proc(Path(f"/proc/{process.child.pid}/clear_refs")).write_text("5")
-        self._before = process.rss()
-
-    def mib(self) -> float:
-        return (self._process.peak() - self._before) / MIB
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
+from everbearer.sandbox.tls import issue_server, make_authority
 from harness import Place, Proxy, Sandbox
 from soak.fleet import Fleet
 from soak.places import PostgresStore
@@ -47,6 +49,28 @@ def test_a_crash_of_the_store_under_load(place: Place):
 
     (redeem,) = sandbox.token_requests()
     assert redeem["overlapping_redeems"] == 1
+
+
+def test_a_store_over_tls(place: Place):
+    """It is used where its certificate is right; else the fix is told, and exit 3."""
+    now = datetime.now(UTC)
+    authority = make_authority(now)
+    sandbox = Sandbox(place)
+    store = PostgresStore(
+        issue_server(authority, now).pem(),
+        "?sslmode=verify-full&sslrootcert=store-ca.pem",
+    )
+    trusted = sandbox.state / "store-ca.pem"
+    trusted.write_text(authority.certificate_pem())
+    config = store.config(sandbox)
+    assert ask(Proxy(place, config)) == 200
+
+    trusted.write_text(make_authority(now).certificate_pem())
+    done = place.everbearer("serve", "-c", str(config), "--listen", "127.0.0.1:0")
+    assert done.returncode == 3
+    assert "error: postgresql:" in done.stderr
+    assert "has a certificate not trusted" in done.stderr
+    assert "hint: check sslmode and sslrootcert in store.url" in done.stderr
 
 
 def test_proxies_that_start_without_their_store(place: Place):

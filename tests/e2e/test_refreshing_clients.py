@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from config_file import unnamed
 from harness import Answer, Place, Proxy, Sandbox
 from own_tokens import TOKEN_URL, app, direct
 from tunnel import Tunnel
@@ -356,7 +357,7 @@ def test_invalid_grant_for_the_current_one_is_remembered(
     answer = client.proxy.curl(ME)
     assert (answer.status, answer.json["code"]) == (502, "reauthorization_required")
     assert len(client.answers()) == 1
-    assert "everbearer renew dev" in answer.json["hint"]
+    assert "everbearer login dev" in unnamed(answer.json["hint"])
     status = place.everbearer("status", "-c", str(client.config)).stderr
     assert "invalid_grant" in status
 
@@ -398,6 +399,6 @@ def test_redeem_elsewhere_is_told_for_what_it_is(place: Place, sandbox: Sandbox)
 
     assert (answer.status, answer.json["code"]) == (502, "reauthorization_required")
     assert "another program redeemed it outside this proxy" in answer.json["hint"]
-    assert "everbearer renew dev" in answer.json["hint"]
+    assert "everbearer login dev" in unnamed(answer.json["hint"])
     status = place.everbearer("status", "-c", str(client.config)).stderr
     assert "another program redeemed it" in status

@@ -256,7 +256,8 @@ def test_a_request_in_flight_at_the_stop_is_saved_without_its_token(
 
     recorder.stop(how)
 
-    assert answer.result().status == 0
+    # Cut off, or told by mitmproxy that its server is.
+    assert answer.result().status in {0, 502}
     assert b"X-Held" in recorder.flows.read_bytes(), "the flow was not saved at all"
     assert not canaries.in_text(recorder.output)
     assert not canaries.in_files(written(place))
@@ -329,7 +330,7 @@ def test_no_process_has_a_secret_among_its_arguments(place: Place, sandbox: Sand
         text.replace('{ file = "ccg_client_secret.txt" }', f"{{ command = {command} }}")
     )
     config.chmod(0o600)
-    proxy = Proxy(place, config)
+    proxy = Proxy(place, config, EVERBEARER_FULL_START="1")
     assert proxy.curl(ME).status == 200
     seen.write_text(seen.read_text() + "\n".join(arguments(proxy.process.child.pid)))
     for command in (("status",), ("renew",), ("token",), ("check",)):

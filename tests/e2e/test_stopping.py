@@ -107,6 +107,31 @@ def test_stopping_during_a_renewal_waits_for_the_save(
     assert len(sandbox.token_requests()) == 1
 
 
+def test_stopping_waits_for_what_a_reload_replaced(place: Place, sandbox: Sandbox):
+    """A profile gets another name during its redeem: the stop after loses nothing."""
+    config = sandbox.state / "refresh_token.toml"
+    proxy = Proxy(place, config)
+    held = sandbox.hold(path=TOKEN)
+    with crowd(proxy) as many:
+        many.send("GET", ME)
+        sandbox.wait(1, path=TOKEN)
+        text = config.read_text()
+        config.write_text(text.replace("[profiles.dev]", "[profiles.mine]"))
+        proxy.process.wait_for("is in force")
+
+        proxy.process.child.send_signal(signal.SIGTERM)
+
+        proxy.process.wait_for("stopping as soon as the new token of dev is saved")
+        sandbox.release(held)
+        assert proxy.process.child.wait(PATIENCE) == 0
+        many.close()
+
+    again = Proxy(place, config)
+    with Tunnel(again) as tunnel:
+        assert tunnel.ask("GET", ME).status == 200
+    assert [entry["status"] for entry in sandbox.token_requests()] == [200]
+
+
 @pytest.mark.parametrize("second", SIGNALS, ids=lambda how: how.name)
 @pytest.mark.parametrize("by", ["stock", "serve"])
 def test_a_second_signal_ends_at_once(

@@ -19,12 +19,13 @@ PATIENCE = 60.0
 class Tunnel:
     """One connection to a host by the explicit proxy, kept from request to request."""
 
-    def __init__(self, proxy: Proxy, host: str = "api.box.com") -> None:
+    def __init__(self, proxy: Proxy, host: str = "api.box.com", user: str = "") -> None:
         context = ssl.create_default_context(cafile=str(proxy.ca))
         self._connection = http.client.HTTPSConnection(
             "127.0.0.1", proxy.port, context=context, timeout=PATIENCE
         )
-        self._connection.set_tunnel(host, 443)
+        fields = {"Proxy-Authorization": user} if user else {}
+        self._connection.set_tunnel(host, 443, fields)
 
     def __enter__(self) -> Self:
         return self
@@ -36,6 +37,10 @@ class Tunnel:
     def port(self) -> int:
         """Our own port, by which the proxy knows the connection."""
         return self._connection.sock.getsockname()[1]
+
+    def open(self) -> None:
+        """Connect, and ask for nothing yet."""
+        self._connection.connect()
 
     def close(self) -> None:
         """Leave, whatever is under way; who waits for an answer gets an OSError."""

@@ -2,6 +2,7 @@
 
 from everbearer.oauth.grants import GRANTS
 from everbearer.oauth.grants.contract import GrantSettings, Subject
+from everbearer.oauth.grants.refresh_token import LOGGED_OUT, NOT_LOGGED_IN
 from everbearer.secret import Secret
 
 ENTERPRISE = Subject("enterprise", "1")
@@ -15,11 +16,12 @@ def test_client_credentials_take_their_subject_from_the_configuration():
     assert grant == GRANTS["client_credentials"]("client", Secret("hush"), ENTERPRISE)
 
 
-def test_a_refresh_grant_without_a_seed_says_where_to_write_one():
-    """With a seed the hint is to put a new one in its place."""
+def test_a_refresh_grant_without_a_seed_waits_for_a_login():
+    """Nobody was refused then; with `invalid_grant` it says what may have happened."""
     kind = GRANTS["refresh_token"]
     without = kind.configured(GrantSettings("client", Secret("hush")))
     assert without.seed is None
-    assert "write profiles.dev.refresh_token" in without.reauthorize_hint("dev")
-    settings = GrantSettings("client", Secret("hush"), refresh_token=Secret("r"))
-    assert "put a new one" in kind.configured(settings).reauthorize_hint("dev")
+    hint = without.reauthorize_hint("dev", NOT_LOGGED_IN)
+    assert hint == "run: everbearer login dev"
+    assert without.reauthorize_hint("dev", LOGGED_OUT) == hint
+    assert "was revoked" in without.reauthorize_hint("dev", "Refresh token has expired")

@@ -269,9 +269,10 @@ class TestEveryGrant:
 
     @pytest.mark.parametrize("grant", ALL)
     def test_the_hint_ends_in_the_command_to_run(self, grant):
-        """Whatever is to be done, `everbearer renew` tries it afterwards."""
-        hint = grant.reauthorize_hint("dev")
-        assert hint.endswith("everbearer renew dev")
+        """A person logs in, or mends what it says and tries it with `renew`."""
+        hint = grant.reauthorize_hint("dev", "refused")
+        command = "login" if grant.rotates else "renew"
+        assert hint.endswith(f"run: everbearer {command} dev")
         assert SECRET.reveal() not in hint
 
     @pytest.mark.parametrize("grant", ALL)

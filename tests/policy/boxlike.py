@@ -106,9 +106,14 @@ def by_listener(**changes):
     return replace(REVERSE, **changes)
 
 
-def sent(kind, *, rejected_for=()):
-    """Return the client's own credential of a kind."""
-    return Authorization(Existing[kind], "0123456789ab", frozenset(rejected_for))
+def sent(kind, *, rejected_for=(), redeemed_for=()):
+    """Return the client's own credential of a kind; one of ours is for dev."""
+    return Authorization(
+        Existing[kind],
+        "0123456789ab",
+        frozenset(rejected_for),
+        issued_for=frozenset({"dev"} if kind == "OURS" else redeemed_for),
+    )
 
 
 def with_existing(policy):

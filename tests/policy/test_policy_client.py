@@ -217,6 +217,49 @@ class TestExisting:
         verdict = decide(view, with_existing(policy))
         assert f"{type(verdict).__name__.lower()} {verdict.code}" == code
 
+    @pytest.mark.parametrize(
+        ("policy", "code"),
+        [
+            ("FILL", "pass client_token"),
+            ("HEAL", "pass client_token"),
+            ("REPLACE", "inject replaced"),
+            ("KEEP", "pass client_token"),
+        ],
+    )
+    def test_ours_for_another_profile(self, policy, code):
+        """A token of ours is another user's where another profile serves."""
+        view = request(authorization=sent("OURS"), profile_fields=("prod",))
+        verdict = decide(view, with_existing(policy))
+        assert f"{type(verdict).__name__.lower()} {verdict.code}" == code
+
+    @pytest.mark.parametrize(
+        ("policy", "heal"),
+        [("FILL", "dev"), ("HEAL", "dev"), ("KEEP", None)],
+    )
+    def test_redeemed_by_the_client(self, policy, heal):
+        """What a client got by our refresh token is its own, and heals under fill."""
+        view = request(authorization=sent("FOREIGN", redeemed_for=["dev"]))
+        verdict = decide(view, with_existing(policy))
+        assert isinstance(verdict, Pass)
+        assert (verdict.code, verdict.heal) == ("client_token", heal)
+
+    @pytest.mark.parametrize(
+        "other", [{"profile_fields": ("prod",)}, {"query_token": True}]
+    )
+    def test_redeemed_for_another(self, other):
+        """Under fill it is healed by no other profile, nor is another token by it."""
+        view = request(authorization=sent("FOREIGN", redeemed_for=["dev"]), **other)
+        verdict = decide(view, with_existing("FILL"))
+        assert isinstance(verdict, Pass)
+        assert verdict.heal is None
+
+    def test_redeemed_and_rejected(self):
+        """Once the server has refused it, ours goes in its place at once."""
+        own = sent("FOREIGN", redeemed_for=["dev"], rejected_for=["dev"])
+        verdict = decide(request(authorization=own), with_existing("FILL"))
+        assert isinstance(verdict, Inject)
+        assert (verdict.code, verdict.profile) == ("healed", "dev")
+
     def test_healing(self):
         """Under heal the profile is told that will replace a rejected token."""
         rules = with_existing("HEAL")
@@ -265,21 +308,38 @@ class TestAsUser:
         own = replace(view, authorization=sent("FOREIGN"))
         assert decide(own, RULES).code == "client_token"
 
-    def test_not_healed_into_another(self):
-        """A foreign token that acts for another user is not healed by the profile's."""
-        rules = RuleSet(
-            rules=with_existing("HEAL").rules,
-            profiles=RULES.profiles,
-            as_user=RULES.as_user,
-        )
-        view = request(
-            profile_fields=("prod",), authorization=sent("FOREIGN"), as_user=("99",)
-        )
-        verdict = decide(view, rules)
+    @pytest.mark.parametrize("policy", ["FILL", "HEAL"])
+    @pytest.mark.parametrize("rejected", [(), ("prod",)])
+    @pytest.mark.parametrize(
+        "values", [(), ("",), ("99",), ("1234", "1234"), ("1234", "99")]
+    )
+    def test_not_healed_into_another(self, values, rejected, policy):
+        """A request that acts as another with its own token is not healed by ours."""
+        own = sent("FOREIGN", rejected_for=rejected, redeemed_for=["prod"])
+        verdict = decide(self._own(own, values), self._healing(policy))
         assert isinstance(verdict, Pass)
-        assert verdict.heal is None
-        healed = replace(view, authorization=sent("FOREIGN", rejected_for=["prod"]))
-        assert decide(healed, rules).code == "as_user_conflict"
+        assert (verdict.code, verdict.heal) == ("client_token", None)
+
+    @pytest.mark.parametrize("policy", ["FILL", "HEAL"])
+    @pytest.mark.parametrize("values", [("1234",), (" 1234 ",)])
+    def test_healed_as_the_same(self, values, policy):
+        """The one As-User that the profile has is the same user with either token."""
+        own = sent("FOREIGN", redeemed_for=["prod"])
+        verdict = decide(self._own(own, values), self._healing(policy))
+        assert isinstance(verdict, Pass)
+        assert verdict.heal == "prod"
+        own = sent("FOREIGN", redeemed_for=["prod"], rejected_for=["prod"])
+        verdict = decide(self._own(own, values), self._healing(policy))
+        assert isinstance(verdict, Inject)
+        assert (verdict.code, verdict.profile) == ("healed", "prod")
+
+    def _own(self, authorization, values):
+        changes = {"authorization": authorization, "as_user": values}
+        return request(profile_fields=("prod",), **changes)
+
+    def _healing(self, policy):
+        rules = with_existing(policy).rules
+        return RuleSet(rules=rules, profiles=RULES.profiles, as_user=RULES.as_user)
 
 
 class TestTrace:

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from everbearer.policy.decide import decide
 from everbearer.policy.verdict import Inject, Pass, Refuse
-from everbearer.policy.view import Authorization, Existing, ListenerView, RequestView
+from everbearer.policy.view import (
+    Authorization,
+    Existing,
+    ListenerView,
+    RequestView,
+    UserView,
+)
 
 NAMES = st.sampled_from(
     [
@@ -49,6 +55,12 @@ CHANGES = {
     "profile_fields": st.lists(
         st.sampled_from(["dev", "prod", "other", "none", ""]), max_size=2
     ).map(tuple),
+    "user": st.none()
+    | st.builds(
+        UserView,
+        name=st.just("alice"),
+        profiles=st.sampled_from([(), ("dev",), ("prod",), ("prod", "other")]),
+    ),
     "origins": st.lists(
         st.sampled_from([TRUSTED, "https://evil.test", "null", ""]), max_size=2
     ).map(tuple),
@@ -146,6 +158,19 @@ def test_inject_implies_every_condition(view):
     assert view.authorization.kind is not Existing.SEVERAL
     assert view.authorization.kind is not Existing.FOREIGN
     assert not view.query_token
+
+
+@settings(max_examples=300)
+@given(near_requests())
+def test_inject_implies_a_user_where_there_are_users(view):
+    """Nobody else gets anything but a refusal, and a user only what he may use."""
+    guarded = replace(RULES, guarded=True)
+    verdict = decide(view, guarded)
+    if view.user is None:
+        assert isinstance(verdict, Refuse)
+        assert verdict.status in {401, 403, 407}
+    elif isinstance(verdict, Inject) and view.user.profiles:
+        assert verdict.profile in view.user.profiles
 
 
 def _sure_of_destination(view):

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from everbearer.oauth.grants.contract import Subject
 from everbearer.providers.box_config import BoxAppConfig, parse_config_file
+from everbearer.providers.foreign import (
+    ForeignKey,
+    ForeignProfile,
+    from_box_config,
+)
 from everbearer.secret import Secret
+from oauth.rsa_keys import PASSPHRASE, pem
 
 KEY = (
     "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIFDj\n-----END ENCRYPTED PRIVATE KEY-----"
@@ -127,7 +133,7 @@ def test_the_member_that_is_wrong_is_named(path, value, words):
 def test_a_file_without_a_key_pair_leads_to_the_other_grant(value):
     """Box's file for client credentials is recognised and said to be that."""
     told = trouble(changed("boxAppSettings.appAuth", value))
-    assert 'grant = "client_credentials"' in told
+    assert "everbearer init --profile NAME --grant client_credentials" in told
 
 
 @pytest.mark.parametrize(
@@ -145,6 +151,53 @@ def test_what_is_no_json_is_said_to_be_none(text, words):
     told = trouble(text)
     assert words in told
     assert "s3cret" not in told
+
+
+def test_a_key_may_lie_beside_the_file():
+    """Given a key, the file's own is not asked for."""
+    text = changed("boxAppSettings.appAuth.privateKey", ...)
+    found = parse_config_file(text, Secret("s3cret-beside"))
+    assert found.private_key == Secret("s3cret-beside")
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+def test_the_file_is_an_identity(passphrase):
+    """App, key and subject are taken as they are."""
+    key = pem(passphrase=passphrase or "")
+    text = changed("boxAppSettings.appAuth.passphrase", passphrase)
+    found = from_box_config(parse_config_file(text, Secret(key)), "my", "42")
+    assert found == ForeignProfile(
+        "jwt_bearer",
+        "my",
+        "abc123",
+        Secret("s3cret-of-the-client"),
+        key=ForeignKey(
+            "abcd1234", Secret(key), Secret(passphrase) if passphrase else None
+        ),
+        subject=Subject("enterprise", "1234567"),
+        as_user="42",
+    )
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("enterpriseID", "", "enterpriseID is missing"),
+        ("enterpriseID", "my-company", "decimal id"),
+        ("boxAppSettings.appAuth.passphrase", "", "give its passphrase"),
+        ("boxAppSettings.appAuth.passphrase", "s3cret", "passphrase is wrong"),
+    ],
+)
+def test_an_identity_can_be_used(path, value, words):
+    """Without a subject, and with a key that cannot be opened, there is none."""
+    whole = json.loads(changed(path, value))
+    whole["boxAppSettings"]["appAuth"]["privateKey"] = pem(passphrase=PASSPHRASE)
+    if "passphrase" not in path:
+        whole["boxAppSettings"]["appAuth"]["passphrase"] = PASSPHRASE
+    with pytest.raises(ValueError, match=words) as caught:
+        from_box_config(parse_config_file(json.dumps(whole)))
+    assert "s3cret" not in str(caught.value)
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))

@@ -90,3 +90,26 @@ def test_the_preset_is_complete():
     assert len({rule.label for rule in rules}) == len(rules)
     assert {rule.profiles for rule in rules} == {()}
     assert {rule.methods for rule in rules} == {frozenset()}
+
+
+@pytest.mark.parametrize(
+    ("body", "who"),
+    [
+        (b'{"name": "Ada", "login": "ada@example.com"}', "Ada (ada@example.com)"),
+        ('{"name": "Adá", "login": null}'.encode(), "Adá"),
+        (b'{"login": "ada@example.com"}', ""),
+        (b"[]", ""),
+        (b"<html>", ""),
+        (b"\xff", ""),
+        (b"[" * 100_000, ""),
+    ],
+)
+def test_a_user_is_told_in_a_few_words(body: bytes, who: str):
+    """Name and login of GET /users/me; nothing where the answer is something else."""
+    assert BOX.who.read(body) == who
+
+
+def test_a_person_consents_at_box():
+    """Consent and revocation are Box's own, over TLS."""
+    assert BOX.authorize_url == "https://account.box.com/api/oauth2/authorize"
+    assert BOX.revoke_url == "https://api.box.com/oauth2/revoke"

@@ -100,7 +100,7 @@ async def test_added_code_on_the_hot_path(
             began = time.perf_counter()
             for flow in flows:
                 tokens.responseheaders(flow)
-                await tokens.response(flow)
+                assert tokens.response(flow) is None
             back.append((time.perf_counter() - began) / FLOWS)
             for flow in flows:
                 assert "canary-token" not in str(flow.get_state())

@@ -43,7 +43,8 @@ async def test_explain_and_the_proxy_see_the_same(method, target, fields, revers
     authorization = classify(
         tuple(flow.request.headers.get_all("authorization")),
         placeholder="",
-        issued=lambda _: False,
+        issued=lambda _: frozenset(),
+        redeemed=lambda _: frozenset(),
         rejected_for=lambda _: frozenset(),
     )
 

@@ -6,11 +6,14 @@ import asyncio
 
 import pytest
 from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.connection import ConnectionState
 from mitmproxy.flow import Flow
 from mitmproxy.http import Response
+from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
+from mitmproxy.proxy.tunnel import TunnelLayer
 from mitmproxy.test import taddons
 
 from everbearer.proxy import internals
@@ -28,6 +31,8 @@ def test_this_mitmproxy_has_all_of_it():
         (ConnectionHandler, "drain_writers"),
         (ConnectionHandler, "server_event"),
         (Flow, "wait_for_resume"),
+        (TlsConfig, "certstore"),
+        (TlsConfig, "configure"),
     ],
 )
 def test_a_method_that_is_gone_is_named(kind: type, name: str, monkeypatch):
@@ -39,11 +44,23 @@ def test_a_method_that_is_gone_is_named(kind: type, name: str, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (ConnectionHandler, {"_drain_lock", "transports", "wakeup_timer"}),
+        (
+            ConnectionHandler,
+            {
+                "_drain_lock",
+                "client",
+                "layer",
+                "timeout_watchdog",
+                "transports",
+                "wakeup_timer",
+            },
+        ),
         (Flow, {"_backup"}),
         (HttpLayer, {"streams"}),
         (HttpStream, {"request_body_buf"}),
+        (NextLayer, {"events"}),
         (Proxyserver, {"connections", "servers"}),
+        (TunnelLayer, {"_event_queue"}),
     ],
 )
 def test_attributes_that_are_no_longer_set_are_named(

@@ -68,7 +68,8 @@ def test_a_mark_that_is_sent_again_is_known():
     seen = classify(
         (redacted(f"Basic {CANARY}"),),
         placeholder="",
-        issued=lambda _: False,
+        issued=lambda _: frozenset(),
+        redeemed=lambda _: frozenset(),
         rejected_for=lambda _: frozenset(),
     )
     assert seen.kind is Existing.REDACTED

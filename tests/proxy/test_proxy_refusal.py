@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from everbearer.errors import EverbearerError, Problem, TokenEndpointUnavailable
 from everbearer.policy.verdict import Refuse
 from everbearer.proxy.refusal import (
     Refusal,
+    answer,
     from_error,
     from_verdict,
     kill,
@@ -20,6 +22,7 @@ from everbearer.proxy.refusal import (
     render,
 )
 from everbearer.report import report
+from everbearer.settings.model import Standing
 from proxy.flows import asked
 
 CANARY = "canary-7f3a"
@@ -42,7 +45,7 @@ def kinds(base: type[EverbearerError] = EverbearerError) -> list[type[Everbearer
 
 def test_an_answer_is_a_problem_document():
     """All members, in ASCII; not kept by any cache; no CORS field that opens it."""
-    response = render(SMALL, ())
+    response = render(SMALL, Standing())
     assert response.status_code == 403
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["cache-control"] == "no-store"
@@ -62,16 +65,39 @@ def test_an_answer_is_a_problem_document():
 
 def test_what_is_not_known_is_not_said():
     """Without a profile, a wait or a problem there is no such member or field."""
-    response = render(Refusal(400, "code", "detail", "hint"), ())
+    response = render(Refusal(400, "code", "detail", "hint"), Standing())
     assert {"profile", "configuration_problems"}.isdisjoint(
         json.loads(response.content)
     )
     assert "retry-after" not in response.headers
 
 
+def test_the_configuration_is_named_in_the_command_to_run():
+    """Whoever is refused runs what the hint says anywhere, and it is the right file."""
+    refusal = Refusal(400, "code", "detail", "run: everbearer login dev")
+    body = json.loads(render(refusal, Standing(Path("/a b/c.toml"))).content)
+    assert body["hint"] == "run: everbearer login -c '/a b/c.toml' dev"
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("127.0.0.1", "everbearer login -c /a/c.toml dev"),
+        ("192.0.2.1", "everbearer login dev"),
+    ],
+)
+def test_another_machine_is_not_told_where_the_configuration_is(address, command):
+    """Its path may name people and clients; who came to this machine's is told."""
+    flow = asked("GET")
+    flow.client_conn.sockname = (address, 8080)
+    refusal = Refusal(502, "code", "detail", "run: everbearer login dev")
+    answer(flow, refusal, Standing(Path("/a/c.toml")))
+    assert json.loads(flow.response.content)["hint"] == f"run: {command}"
+
+
 def test_problems_of_the_configuration_are_told():
     """As a list, in their order."""
-    body = json.loads(render(SMALL, ("one", "two")).content)
+    body = json.loads(render(SMALL, Standing(problems=("one", "two"))).content)
     assert body["configuration_problems"] == ["one", "two"]
 
 
@@ -86,7 +112,7 @@ def error_of(kind: type[EverbearerError]) -> EverbearerError:
 def test_every_error_becomes_its_answer(kind: type[EverbearerError]):
     """Status, code, message and hint are the error's; Proxy-Status is well-formed."""
     error = error_of(kind)
-    response = render(from_error(error, "dev"), ())
+    response = render(from_error(error, "dev"), Standing())
     body = json.loads(response.content)
     assert (response.status_code, body["status"]) == (error.status, error.status)
     assert (body["code"], body["hint"]) == (error.code, error.hint)
@@ -106,7 +132,7 @@ def test_every_error_becomes_its_answer(kind: type[EverbearerError]):
 def test_retry_after_is_whole_and_never_now(seconds: float | None, field: str):
     """RFC 9110 §10.2.3: delay-seconds, at least one so that nobody hammers."""
     error = TokenEndpointUnavailable("away", retry_after=seconds)
-    response = render(from_error(error, "dev"), ())
+    response = render(from_error(error, "dev"), Standing())
     assert response.headers["retry-after"] == field
 
 
@@ -118,7 +144,7 @@ def test_what_others_raise_is_not_told(error: BaseException):
     refusal = from_error(error, "dev")
     assert (refusal.status, refusal.code) == (500, "internal_error")
     assert CANARY not in repr(refusal)
-    assert CANARY.encode() not in render(refusal, ()).content
+    assert CANARY.encode() not in render(refusal, Standing()).content
 
 
 def test_a_verdict_becomes_its_answer():
@@ -141,7 +167,7 @@ def test_a_verdict_becomes_its_answer():
 def test_with_a_short_body_the_client_is_answered(flow):
     """Up to 1 MiB: an answer, and no streaming, which mitmproxy cannot do with one."""
     flow.request.stream = True
-    refuse(flow, SMALL, ("a problem",))
+    refuse(flow, SMALL, Standing(problems=("a problem",)))
     assert flow.request.stream is False
     assert b"a problem" in flow.response.content
     assert flow.error is None
@@ -158,7 +184,7 @@ def test_with_a_short_body_the_client_is_answered(flow):
 )
 def test_with_a_long_body_the_connection_is_closed(flow, caplog):
     """An answer would have to wait for all of it; the log has code and reason."""
-    refuse(flow, SMALL, ())
+    refuse(flow, SMALL, Standing())
     assert flow.response is None
     assert not flow.killable
     assert "some_code" in caplog.text
@@ -170,9 +196,9 @@ def test_with_a_long_body_the_connection_is_closed(flow, caplog):
 def test_the_answer_to_a_head_has_no_body(method: str):
     """RFC 9110 §9.3.2: its fields are those of a GET, its body is not sent."""
     flow = asked(method)
-    refuse(flow, SMALL, ())
+    refuse(flow, SMALL, Standing())
     assert flow.response.raw_content == b""
-    assert flow.response.headers == render(SMALL, ()).headers
+    assert flow.response.headers == render(SMALL, Standing()).headers
 
 
 def test_a_report_has_no_text_of_the_error(caplog):

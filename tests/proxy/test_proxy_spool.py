@@ -26,7 +26,7 @@ def body_of(spool: Spool) -> bytes:
 
 @pytest.mark.parametrize("size", [0, 1, 100 * KIB, IN_MEMORY + 1, 1024 * KIB])
 def test_what_was_written_comes_back_again_and_again(size: int):
-    """In memory or in a file: the same bytes, in pieces of 64 KiB, any time."""
+    """In memory or in a file: the same bytes, in pieces of 256 KiB, any time."""
     body = os.urandom(size)
     spool = Spool(limit=2**30, budget=Budget(2**30))
     for start in range(0, size, 60_000):
@@ -34,7 +34,7 @@ def test_what_was_written_comes_back_again_and_again(size: int):
 
     assert body_of(spool) == body
     assert body_of(spool) == body
-    assert all(len(piece) <= 64 * KIB for piece in spool.chunks())
+    assert all(len(piece) <= 256 * KIB for piece in spool.chunks())
     assert spool.size == size
     assert not spool.broken
     spool.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from everbearer.errors import StoreError
+from everbearer.errors import StoreBrokeOff, StoreError
 from everbearer.oauth.grants.client_credentials import ClientCredentials
 from everbearer.oauth.grants.contract import Subject
 from everbearer.oauth.grants.refresh_token import RefreshToken
@@ -51,6 +51,7 @@ class FlakyStore:
     inner: MemoryStore
     failing_saves: int = 0
     failing_loads: int = 0
+    breaking_off: int = 0  # loads in the midst of which it goes away
     spared_saves: int = 0  # saves that succeed before those that fail
     failing_rescues: int = 0
     saved_tokens: set[str] = field(default_factory=set)
@@ -60,6 +61,9 @@ class FlakyStore:
     async def load(self, key):
         """Load, or fail."""
         self.loads += 1
+        if self.breaking_off:
+            self.breaking_off -= 1
+            raise StoreBrokeOff("the connection broke off")
         if self.failing_loads:
             self.failing_loads -= 1
             raise StoreError("the disk is gone")
@@ -68,14 +72,14 @@ class FlakyStore:
             await asyncio.sleep(self.slow_watch)
         return record
 
-    async def save(self, key, record):
+    async def save(self, key, record, *, beyond=0):
         """Save, or fail."""
         if self.spared_saves:
             self.spared_saves -= 1
         elif self.failing_saves:
             self.failing_saves -= 1
             raise StoreError("the disk is full")
-        saved = await self.inner.save(key, record)
+        saved = await self.inner.save(key, record, beyond=beyond)
         if record.access_token is not None:
             self.saved_tokens.add(record.access_token.reveal())
         return saved
@@ -98,9 +102,9 @@ class FlakyStore:
         """Look, always."""
         return await self.inner.rescued(key)
 
-    async def forget_rescued(self, key):
+    async def forget_rescued(self, key, forgettable):
         """Forget, always."""
-        await self.inner.forget_rescued(key)
+        await self.inner.forget_rescued(key, forgettable)
 
     async def generation(self):
         """Count, always."""

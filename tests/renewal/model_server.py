@@ -48,13 +48,18 @@ class Pair:
 
 @dataclass
 class Fault:
-    """What happens instead of an answer; `redeem` says if it is done all the same."""
+    """
+    What happens instead of an answer; `redeem` says if it is done all the same.
+
+    `spoils` is what the answer to it holds in place of what it should.
+    """
 
     name: str
     status: int = 0
     body: bytes = b""
     fields: dict[str, str] = field(default_factory=dict)
     redeem: bool = False
+    spoils: dict[str, object] | None = None
 
 
 def unavailable(status: int = 503, retry_after: str = "") -> Fault:
@@ -67,6 +72,8 @@ REFUSED = Fault("connection refused")
 LOST = Fault("answer lost", redeem=True)
 HTML = Fault("html", 200, b"<html>login</html>", {"content-type": "text/html"})
 TRUNCATED = Fault("truncated", 200, b'{"access_token": "a', redeem=True)
+SPOILT = Fault("expires_in 0", redeem=True, spoils={"expires_in": 0})
+MASKED = Fault("masked", spoils={"access_token": "* *", "refresh_token": "****"})
 
 
 @dataclass
@@ -130,6 +137,9 @@ class ModelServer:
         fault = self.faults.popleft() if self.faults else None
         if fault is None:
             return self._json(*self._redeem(form))
+        if fault.spoils is not None:
+            status, body = self._redeem(form) if fault.redeem else (200, {})
+            return self._json(status, body | fault.spoils if status == 200 else body)
         if fault.redeem:
             self._redeem(form)
         if not fault.status:

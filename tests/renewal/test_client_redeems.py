@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -12,76 +11,18 @@ from everbearer.errors import StoreError, TokenEndpointUnavailable
 from everbearer.events import ClientRedeemed, RenewalFailed, SaveFailed
 from everbearer.oauth.client_form import Redeem
 from everbearer.oauth.token_response import TokenAnswer
-from everbearer.renewal.client_redeem import ANSWER_PATIENCE, ClientRedeem
-from everbearer.renewal.client_redeems import ClientRedeems
+from everbearer.renewal.client_redeem import ANSWER_PATIENCE
 from everbearer.secret import Secret
 from everbearer.stores.contract import TroubleKind
 from renewal.bench import TOKEN_URL, Bench, client_grant
+from renewal.client import Client, answer
 from renewal.model_server import SEED
 from renewal.virtual_time import virtual
 
 
-@dataclass
-class Client:
-    """A client beside the bench's manager, by the same proxy."""
-
-    bench: Bench = field(default_factory=Bench)
-    cuts: int = 0
-
-    def __post_init__(self) -> None:
-        self.redeems = ClientRedeems(
-            lambda: (self.bench.manager,),
-            store=self.bench.store,
-            clock=self.bench.clock,
-            publish=self.bench.events.append,
-            tasks=self.bench.tasks,
-        )
-
-    @property
-    def locked(self) -> bool:
-        """Tell whether somebody holds the grant."""
-        return self.bench.memory.locks[self.bench.profile.key].locked()
-
-    @property
-    def outcomes(self) -> list[str]:
-        """Return what was told of the client's redeems."""
-        return [event.outcome for event in self.bench.told(ClientRedeemed)]
-
-    async def begin(
-        self, refresh_token: str = SEED, client_id: str = "client"
-    ) -> ClientRedeem | None:
-        """Have a redeem admitted."""
-        redeem = Redeem(Secret(refresh_token), client_id)
-        return await self.redeems.begin(TOKEN_URL.__eq__, redeem, self._cut)
-
-    async def go(
-        self, refresh_token: str = SEED, client_id: str = "client"
-    ) -> TokenAnswer:
-        """Redeem at the server as a client does, by the proxy; return its answer."""
-        begun = await self.begin(refresh_token, client_id)
-        answer = await self.ask(refresh_token)
-        if begun is not None:
-            await begun.answered(answer)
-        return answer
-
-    async def ask(self, refresh_token: str = SEED) -> TokenAnswer:
-        """Send the token request itself."""
-        form = (("grant_type", "refresh_token"), ("refresh_token", refresh_token))
-        return (await self.bench.server(TOKEN_URL, form)).answer
-
-    def _cut(self) -> None:
-        self.cuts += 1
-
-
-def answer(status: int, body: object) -> TokenAnswer:
-    """Return an answer in JSON."""
-    kind = {"content-type": "application/json"}
-    return TokenAnswer(status, kind, json.dumps(body).encode())
-
-
 @virtual
 async def test_the_pair_is_saved_and_served_before_the_client_has_it() -> None:
-    """The next refresh token is in the store, its access token is what we send."""
+    """The next refresh token is in the store, its access token is known and served."""
     client = Client()
     old = await client.bench.manager.credential()
     await client.go("refresh-1")
@@ -89,6 +30,9 @@ async def test_the_pair_is_saved_and_served_before_the_client_has_it() -> None:
     assert client.bench.record.intent is None
     serving = client.bench.manager.ready(client.bench.clock.now())
     assert serving.value == Secret("access-2") != old.value
+    assert client.issued.redeemed.profiles(serving.fingerprint) == {
+        client.bench.profile.name
+    }
     assert client.outcomes == ["saved"]
     assert not client.locked
 
@@ -263,7 +207,7 @@ async def test_invalid_grant_is_remembered_as_ours() -> None:
     assert client.bench.record.intent is None
     [failed] = client.bench.told(RenewalFailed)
     assert (failed.cause, failed.code) == ("client", "reauthorization_required")
-    assert "everbearer renew dev" in failed.hint
+    assert "everbearer login dev" in failed.hint
 
 
 @pytest.mark.parametrize(
@@ -353,14 +297,11 @@ async def test_an_old_refresh_token_goes_as_it_is_with_a_hint() -> None:
 async def test_another_process_that_changed_the_grant_wins() -> None:
     """The lock was lost, and somebody saved a newer pair: theirs stays."""
     client = Client()
-    other = Client(Bench(server=client.bench.server))
     begun = await client.begin()
     came = await client.ask()
-    await other.go()
-    await other.go("refresh-1")
-    client.bench.memory.records[client.bench.profile.key] = other.bench.record
+    theirs = await client.overtaken()
     await begun.answered(came)
-    assert client.bench.record == other.bench.record
+    assert client.bench.record == theirs
     assert client.outcomes == ["lost"]
 
 
@@ -385,10 +326,32 @@ async def test_stopping_waits_for_what_was_let_go() -> None:
 
 @virtual
 async def test_stopping_ends_without_an_answer() -> None:
-    """Nothing comes: after 30 s the lock is free."""
+    """Nothing comes: after 30 s it is cut off, and the lock is free."""
     client = Client()
     await client.begin()
     before = client.bench.clock.now()
     await client.redeems.stop()
     assert client.bench.clock.now() - before == 30
+    assert (client.cuts, client.locked) == (1, False)
+
+
+@virtual
+async def test_a_redeem_whose_task_is_cancelled_is_cut_off_first() -> None:
+    """The event loop ends: nothing goes on once the lock is free for others."""
+    client = Client()
+    begun = await client.begin()
+    begun.task.cancel()
+    await asyncio.wait({begun.task})
+    assert client.locked_at_cut == [True]
     assert not client.locked
+
+
+@virtual
+async def test_an_answered_redeem_that_is_cancelled_is_not_cut_off() -> None:
+    """Its client has an answer to get."""
+    client = Client()
+    begun = await client.begin()
+    begun.lost("it came to nothing")
+    begun.task.cancel()
+    await asyncio.wait({begun.task})
+    assert client.cuts == 0

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from everbearer.errors import GrantError
+from everbearer.renewal.backoff import LONGEST
 from renewal.bench import Bench, client_grant
 from renewal.model_server import ABSENT, ModelServer, unavailable
 from renewal.virtual_time import HOUR, FakeClock, virtual
@@ -158,6 +159,48 @@ async def test_an_outage_of_an_hour_met_by_bursts_of_500_requests() -> None:
     for process in benches:
         assert await process.request() == 200
     assert one.calls == calls + steps + 1
+
+
+@pytest.mark.parametrize("back", [30.0, 600.0, 3590.0])
+def test_a_wall_clock_set_back_in_a_long_outage(back) -> None:
+    """The circuit breaker's minute stays one: a server that is well again is asked."""
+
+    @virtual
+    async def outage() -> None:
+        one = bench(strict=False)
+        one.server.faults.extend([unavailable()] * 5000)
+        begun = one.clock.now()
+        while one.clock.now() < begun + HOUR:
+            with pytest.raises(GrantError):
+                await one.request()
+            await one.clock.sleep(1)
+        one.server.faults.clear()
+        one.clock.skew = -back
+        await one.clock.sleep(LONGEST)
+        assert await one.request() == 200
+
+    outage()
+
+
+@pytest.mark.parametrize("behind", [0.0, 1.0, 300.0])
+def test_retry_after_holds_for_a_machine_whose_clock_is_behind(behind) -> None:
+    """By minutes even: it asks when the time is over, and neither before nor later."""
+
+    @virtual
+    async def machines() -> None:
+        one = bench(strict=False)
+        one.server.faults.append(unavailable(429, "600"))
+        with pytest.raises(GrantError):
+            await one.request()
+        one.clock.skew = -behind
+        two = another(one)
+        with pytest.raises(GrantError):
+            await two.request()
+        assert one.calls == 1
+        await one.clock.sleep(600)
+        assert await two.request() == 200
+
+    machines()
 
 
 @SERVERS

@@ -9,7 +9,7 @@ import pytest
 
 from everbearer.errors import StoreError
 from everbearer.events import EmergencyCopy, RenewalFailed, SaveFailed
-from everbearer.renewal.rescuing import taken_in
+from everbearer.renewal.copies import taken_in
 from everbearer.secret import Secret
 from everbearer.stores.contract import Intent, Record, Rescued
 from renewal.bench import Bench, client_grant
@@ -53,6 +53,21 @@ async def kill(bench: Bench) -> None:
 def restarted(bench: Bench) -> Bench:
     """Return another process on the same store."""
     return Bench(server=bench.server, memory=bench.memory)
+
+
+@virtual
+async def test_a_copys_token_that_was_refused_is_no_spare_again() -> None:
+    """It is on disk, and each try to save it fails: it is offered to nobody."""
+    bench = await unsaved()
+    bench.server.revoke("access-1")
+    assert await bench.request() == 200  # by the copy's
+    bench.server.revoke("access-2")
+    asked = bench.tasks.spawn(bench.request(), "asked")
+    await bench.clock.sleep(20)
+    assert bench.manager._held.spare is None
+    assert bench.manager.ready(bench.clock.now()) is None
+    asked.cancel()
+    await kill(bench)
 
 
 @virtual
@@ -105,7 +120,8 @@ async def test_a_copy_that_fails_at_first_is_tried_again() -> None:
     """The second disk has room a little later: served from then on."""
     bench = fill(Bench(), rescues=4)
     token = await bench.manager.credential()
-    assert bench.memory.rescued[bench.profile.key].access_token == token.value
+    [copy] = bench.memory.rescued[bench.profile.key]
+    assert copy.access_token == token.value
     assert [event.rescued for event in bench.told(SaveFailed)] == ["", "memory"]
 
 
@@ -279,7 +295,7 @@ async def test_a_copy_that_cannot_be_removed_harms_nothing() -> None:
     bench = await unsaved()
 
     class Sticky(type(bench.store)):
-        async def forget_rescued(self, key):
+        async def forget_rescued(self, key, forgettable):
             raise StoreError("the folder is read-only")
 
     bench.store.__class__ = Sticky
@@ -331,3 +347,24 @@ def test_a_copy_of_the_seeds_redeem_follows_the_seed() -> None:
     copy = replace(COPY, intent=Intent(1.0, SEED.fingerprint()))
     assert taken_in(Record(version=9), copy, SEED) is not None
     assert taken_in(Record(version=9), copy, OTHER) is None
+
+
+@virtual
+async def test_a_token_that_was_held_is_no_spare_for_the_next() -> None:
+    """Served from its copy, then saved and renewed: it never comes back."""
+    bench = fill(Bench())
+    bench.store.failing_saves = 2
+    asked = bench.tasks.spawn(bench.manager.renew(), "asked")
+    await bench.clock.sleep(0.25)  # one save has failed, another will
+    assert await bench.request() == 200
+    first = await asked
+    assert bench.manager._held.spare is None
+    bench.server.clock.skew += 60  # the next one seems to end before it
+    other = Bench(server=bench.server, memory=bench.memory)
+    await other.manager.renew()
+    assert await other.request() == 200
+    await bench.clock.sleep(1)
+    second = bench.manager.ready(bench.clock.now())
+    assert second.fingerprint != first.fingerprint
+    bench.server.revoke(second.value.reveal())
+    assert await bench.request() == 200

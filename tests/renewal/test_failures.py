@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from everbearer.errors import (
+    GrantError,
     ReauthorizationRequired,
     TokenEndpointUnavailable,
     TokenRequestRejected,
@@ -19,7 +20,15 @@ from everbearer.oauth.grants.contract import Subject
 from everbearer.secret import Secret
 from everbearer.stores.contract import Intent
 from renewal.bench import Bench, client_grant, profile_of, refresh_grant
-from renewal.model_server import ABSENT, HTML, REFUSED, TRUNCATED, Fault, unavailable
+from renewal.model_server import (
+    ABSENT,
+    HTML,
+    REFUSED,
+    SEED,
+    TRUNCATED,
+    Fault,
+    unavailable,
+)
 from renewal.virtual_time import run, virtual
 
 
@@ -34,36 +43,47 @@ def answer(**fields: object) -> Fault:
     return Fault("answer", 200, json.dumps(fields).encode())
 
 
+def malformed(kept: str | None = "r", **fields: object) -> Row:
+    """Return the row of a token response that is one but for *fields*."""
+    good = {"access_token": "a", "refresh_token": "r", "expires_in": 3600}
+    return answer(**good | fields), TokenResponseMalformed, 1, kept
+
+
+type Row = tuple[Fault, type[GrantError], int | None, str | None]
+
 TOO_LONG = unavailable(429, "600")
-TABLE = {
-    "invalid_grant": (rejected("invalid_grant"), ReauthorizationRequired, 1),
-    "invalid_client": (rejected("invalid_client"), TokenRequestRejected, 1),
-    "unauthorized_client": (rejected("unauthorized_client"), TokenRequestRejected, 1),
-    "429 with Retry-After": (TOO_LONG, TokenEndpointUnavailable, 1),
-    "500": (unavailable(500), TokenEndpointUnavailable, None),
-    "503": (unavailable(503), TokenEndpointUnavailable, None),
-    "409": (unavailable(409), TokenEndpointUnavailable, None),
-    "connection refused": (REFUSED, TokenEndpointUnavailable, None),
-    "HTML": (HTML, TokenResponseMalformed, 1),
-    "truncated JSON": (TRUNCATED, TokenResponseMalformed, 1),
-    "expires_in 0": (
-        answer(access_token="a", refresh_token="r", expires_in=0),
-        TokenResponseMalformed,
-        1,
-    ),
-    "expires_in negative": (
-        answer(access_token="a", refresh_token="r", expires_in=-5),
-        TokenResponseMalformed,
-        1,
-    ),
-    "no token": (answer(expires_in=3600), TokenResponseMalformed, 1),
+REJECTED = TokenRequestRejected
+UNAVAILABLE = TokenEndpointUnavailable
+TABLE: dict[str, Row] = {  # the fault, its class, calls, the refresh token kept of it
+    "invalid_grant": (rejected("invalid_grant"), ReauthorizationRequired, 1, None),
+    "invalid_client": (rejected("invalid_client"), REJECTED, 1, None),
+    "unauthorized_client": (rejected("unauthorized_client"), REJECTED, 1, None),
+    "429 with Retry-After": (TOO_LONG, UNAVAILABLE, 1, None),
+    "500": (unavailable(500), UNAVAILABLE, None, None),
+    "503": (unavailable(503), UNAVAILABLE, None, None),
+    "409": (unavailable(409), UNAVAILABLE, None, None),
+    "connection refused": (REFUSED, UNAVAILABLE, None, None),
+    "HTML": (HTML, TokenResponseMalformed, 1, None),
+    "truncated JSON": (TRUNCATED, TokenResponseMalformed, 1, None),
+    "expires_in 0": malformed(expires_in=0),
+    "expires_in negative": malformed(expires_in=-5),
+    "expires_in in words": malformed(expires_in="1h"),
+    "another token_type": malformed(token_type="mac"),
+    "access token of two words": malformed(access_token="a b"),
+    "access token null": malformed(access_token=None),
+    "no token": (answer(expires_in=3600), TokenResponseMalformed, 1, None),
+    "refresh token as it was sent": malformed(None, expires_in=0, refresh_token=SEED),
+    "refresh token blank": malformed(None, expires_in=0, refresh_token="  "),
+    "refresh token empty": malformed(None, refresh_token=""),
+    "refresh token of two lines": malformed(None, refresh_token="r\nr"),
+    "refresh token a number": malformed(None, refresh_token=7),
 }
 
 
 @pytest.mark.parametrize("row", TABLE)
 def test_each_failure_ends_in_its_class(row, caplog) -> None:
-    """First token: the class, the number of calls, one event for each, no log."""
-    fault, kind, calls = TABLE[row]
+    """First token: the class, the calls, an event for each, what is kept; no log."""
+    fault, kind, calls, kept = TABLE[row]
     caplog.set_level(logging.ERROR)
 
     async def scenario() -> None:
@@ -77,7 +97,17 @@ def test_each_failure_ends_in_its_class(row, caplog) -> None:
             assert 5 <= bench.calls <= 12
         else:
             assert bench.calls == calls
-        assert bench.record.trouble.grant == bench.profile.grant.fingerprint
+        record = bench.record
+        assert record.trouble.grant == bench.profile.grant.fingerprint
+        if kept is None:  # the seed goes on
+            assert record.refresh_token is None
+            assert not record.earlier_refresh_tokens
+            final = kind in {ReauthorizationRequired, TokenRequestRejected}
+            assert (record.intent is None) == final
+        else:
+            assert record.refresh_token == Secret(kept)
+            assert record.earlier_refresh_tokens == (Secret(SEED),)
+            assert record.intent is None
 
     run(scenario())
     assert caplog.records == []
@@ -108,7 +138,7 @@ def test_a_living_token_goes_on_serving(row) -> None:
 @pytest.mark.parametrize("row", ["invalid_grant", "invalid_client"])
 def test_a_last_word_is_asked_for_once(row) -> None:
     """Every further request is refused by memory, in every process of the store."""
-    fault, kind, _ = TABLE[row]
+    fault, kind = TABLE[row][:2]
 
     async def scenario() -> None:
         bench = Bench()
@@ -148,7 +178,7 @@ async def test_reauthorization_names_the_command_to_run() -> None:
     for _ in range(2):
         with pytest.raises(ReauthorizationRequired) as failure:
             await bench.manager.credential()
-        assert failure.value.hint == bench.profile.grant.reauthorize_hint("dev")
+        assert failure.value.hint == bench.profile.grant.reauthorize_hint("dev", "x")
 
 
 @virtual
@@ -199,7 +229,7 @@ async def test_a_lost_answer_leaves_the_intent_for_the_next() -> None:
 async def test_no_refresh_token_anywhere_asks_nobody() -> None:
     """Neither seed nor record: refused without a token request."""
     bench = Bench(refresh_grant(seed=None))
-    with pytest.raises(ReauthorizationRequired, match="no refresh token"):
+    with pytest.raises(ReauthorizationRequired, match="nobody has logged in"):
         await bench.manager.credential()
     assert bench.calls == 0
 

@@ -61,6 +61,8 @@ async def test_a_profile_that_is_gone() -> None:
     after = managers(replace(SETTINGS, profiles={"app": APP}), before)
     with pytest.raises(ConfigError, match="dev is no longer in the configuration"):
         after["dev"]
-    await before.retire(after)
+    tasks = Tasks()
+    before.retire(after, tasks)
+    await tasks.drain()
     with pytest.raises(TokenEndpointUnavailable, match="everbearer is stopping"):
         await gone.renew()

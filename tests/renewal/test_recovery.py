@@ -89,6 +89,40 @@ async def test_a_refused_token_leaves_the_store() -> None:
 
 
 @virtual
+async def test_a_token_refused_in_a_pause_leaves_the_store() -> None:
+    """No renewal will take it out soon: the next process must not send it."""
+    bench = Bench()
+    await bench.request()
+    bench.server.faults.append(unavailable(retry_after="600"))
+    with pytest.raises(TokenEndpointUnavailable):
+        await bench.manager.renew()
+    bench.server.revoke("access-1")
+    for _ in range(2):
+        with pytest.raises(TokenEndpointUnavailable):
+            await bench.request()
+    assert bench.record.access_token is None
+    version = bench.record.version
+    restarted = Bench(server=bench.server, memory=bench.memory)
+    with pytest.raises(TokenEndpointUnavailable):
+        await restarted.manager.credential()
+    assert bench.record.version == version  # taken out once
+
+
+@virtual
+async def test_a_token_refused_during_a_token_request_leaves_the_store() -> None:
+    """A 401 comes after the intent, and no token: the failure's record has none."""
+    bench = Bench()
+    await bench.request()
+    bench.server.faults.append(unavailable(retry_after="600"))
+    asked = bench.tasks.spawn(bench.manager.renew(), "asked")
+    await bench.clock.sleep(0.1)
+    bench.manager._held.bury(bench.record.access_token.fingerprint())
+    await asyncio.wait({asked})
+    assert isinstance(asked.exception(), TokenEndpointUnavailable)
+    assert bench.record.access_token is None
+
+
+@virtual
 async def test_the_refused_token_coming_back_is_malformed() -> None:
     """The server answers with the token that it refuses: no storm, no service."""
     bench = Bench(client_grant())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import traceback
+import zlib
 
 import httpx
 import pytest
@@ -60,11 +61,21 @@ async def test_an_exchange_by_connect_to_keeps_the_name(tmp_path) -> None:
     assert head.startswith(b"POST /oauth2/token HTTP/1.1\r\n")
     assert field_of(head, b"host") == b"api.box.com"
     assert field_of(head, b"accept") == b"application/json"
-    assert b"accept-encoding" not in head.lower()
+    assert field_of(head, b"accept-encoding") == b"identity"
     assert b"cookie" not in head.lower()
     assert server.bodies == [
         b"grant_type=client_credentials&client_secret=canary-of-a-secret"
     ]
+
+
+async def test_the_own_authorities_are_read_at_the_start(tmp_path) -> None:
+    """What a start has found to be sound is not looked for again when it is needed."""
+    async with serving(tmp_path, answer=GOOD) as server:
+        settings = network(tmp_path, server.port)
+        endpoint = TokenEndpoint(settings, SystemClock())
+        settings.ca_file.unlink()
+        exchange = await endpoint(URL, FORM)
+    assert exchange.answer.status == 200
 
 
 @pytest.mark.parametrize("name", ["evil.test", "127.0.0.1", "localhost"])
@@ -167,14 +178,53 @@ async def test_an_answer_at_the_limit_is_read(tmp_path) -> None:
             await ask(network(tmp_path, server.port))
 
 
-async def test_a_compressed_answer_is_not_unpacked(tmp_path) -> None:
-    """A small one may be huge inside."""
-    bomb = gzip.compress(b"\0" * 10_000_000)
-    async with serving(
-        tmp_path, answer=http("200 OK", bomb, "Content-Encoding: gzip")
-    ) as server:
-        with pytest.raises(TokenResponseMalformed, match="content coding"):
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(b'{"ok":1}', mtime=0)),
+        (" GZip", gzip.compress(b'{"ok":1}', mtime=0)),
+        ("deflate", zlib.compress(b'{"ok":1}')),
+        ("", b'{"ok":1}'),
+        ("identity", b'{"ok":1}'),
+    ],
+)
+async def test_a_coding_that_nobody_asked_for_is_undone(tmp_path, coding, body) -> None:
+    """What is in it may be the only refresh token that the server still takes."""
+    coded = http("200 OK", body, f"Content-Encoding: {coding}")
+    async with serving(tmp_path, answer=coded) as server:
+        exchange = await ask(network(tmp_path, server.port))
+    assert exchange.answer.body == b'{"ok":1}'
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "message"),
+    [
+        (
+            "gzip",
+            gzip.compress(b"\0" * 10_000_000, mtime=0),
+            "cannot be undone within 256 KiB",
+        ),
+        ("gzip", gzip.compress(b'{"ok":1}', mtime=0)[:-3], "cannot be undone"),
+        ("deflate", b"neither", "cannot be undone"),
+        ("br", b"whatever", "content coding that was not asked for"),
+    ],
+)
+async def test_a_coding_that_cannot_be_undone_is_told(
+    tmp_path, coding, body, message
+) -> None:
+    """A small answer may be huge inside; broken, cut or unknown: malformed."""
+    coded = http("200 OK", body, f"Content-Encoding: {coding}")
+    async with serving(tmp_path, answer=coded) as server:
+        with pytest.raises(TokenResponseMalformed, match=message):
             await ask(network(tmp_path, server.port))
+
+
+async def test_an_empty_answer_has_no_coding(tmp_path) -> None:
+    """A server names one all the same: the body is empty, as its status says."""
+    empty = http("409 Conflict", b"", "Content-Encoding: gzip")
+    async with serving(tmp_path, answer=empty) as server:
+        exchange = await ask(network(tmp_path, server.port))
+    assert (exchange.answer.status, exchange.answer.body) == (409, b"")
 
 
 @pytest.mark.parametrize(

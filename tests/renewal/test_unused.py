@@ -83,6 +83,16 @@ async def test_seed_that_was_never_used_is_not_redeemed_unasked() -> None:
 
 
 @virtual
+async def test_grant_whose_age_a_wrong_clock_wrote_is_renewed_once() -> None:
+    """The clock was a year ahead at the last renewal: its age is made known again."""
+    one = bench()
+    one.clock.skew = 365 * DAY
+    await used_once(one)
+    one.clock.skew = 0.0
+    assert await look_daily([one], 120) == [1, 46, 91]
+
+
+@virtual
 async def test_end_that_comes_near_is_told_until_a_renewal_heals_it() -> None:
     """With the endpoint away everybody is warned from 14 days before the end on."""
     one = bench()
@@ -108,7 +118,7 @@ async def test_grant_that_died_says_how_to_make_another() -> None:
     await used_once(one)
     one.server.faults.extend([unavailable()] * 10_000)
     await look_daily([one], 61)
-    assert one.told(GrantEnding)[-1].hint == refresh_grant().reauthorize_hint("dev")
+    assert one.told(GrantEnding)[-1].hint == refresh_grant().reauthorize_hint("dev", "")
 
 
 @virtual

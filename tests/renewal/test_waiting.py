@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from everbearer.errors import TokenEndpointUnavailable
+from everbearer.errors import StoreError, TokenEndpointUnavailable
+from everbearer.events import RenewalFailed, SaveFailed
 from everbearer.secret import Secret
-from renewal.bench import Bench
+from renewal.bench import Bench, client_grant
 from renewal.model_server import LOST, unavailable
 from renewal.virtual_time import HOUR, virtual
 
@@ -104,3 +105,47 @@ async def test_an_hour_of_outage_costs_at_most_130_requests() -> None:
 
     await asyncio.gather(hammer(first), hammer(second))
     assert 60 <= first.calls <= 130
+
+
+@virtual
+async def test_an_asked_renewal_ends_when_only_its_copy_can_be_had_on_disk() -> None:
+    """Whoever asked is told after 30 s; the next one takes the copy in."""
+    bench = Bench()
+    await bench.request()
+    bench.store.spared_saves, bench.store.failing_saves = 1, 10_000
+    begun = bench.clock.now()
+    with pytest.raises(StoreError, match=r"emergency copy.*the disk is full"):
+        await bench.manager.renew()
+    assert bench.clock.now() - begun <= 31
+    await bench.stop()
+    bench.store.failing_saves = 0
+    restarted = Bench(server=bench.server, memory=bench.memory)
+    bench.server.revoke("access-1")
+    assert await restarted.request() == 200
+    assert bench.calls == 2
+
+
+@virtual
+async def test_an_asked_renewal_goes_on_while_what_came_is_nowhere_on_disk() -> None:
+    """Its end would lose it: told, and tried until there is room."""
+    bench = Bench()
+    await bench.request()
+    bench.store.spared_saves, bench.store.failing_saves = 1, 10_000
+    bench.store.failing_rescues = 10_000
+    asked = bench.tasks.spawn(bench.manager.renew(), "asked")
+    await bench.clock.sleep(HOUR / 2)
+    assert not asked.done()
+    assert bench.told(SaveFailed)
+    bench.store.failing_saves = 0
+    assert (await asked).value == Secret("access-2")
+
+
+@virtual
+async def test_a_store_that_breaks_off_is_waited_for() -> None:
+    """It may be back at once: the request has its token, some seconds later."""
+    bench = Bench(client_grant())
+    begun = bench.clock.now()
+    bench.store.breaking_off = 1
+    assert await bench.request() == 200
+    assert bench.clock.now() - begun < 10
+    assert [event.code for event in bench.told(RenewalFailed)] == ["store_broke_off"]

@@ -44,6 +44,25 @@ async def test_attributes_must_come_before_the_file(bench):
     )
 
 
+@pytest.mark.parametrize("name", ["file", "content", "contents"])
+async def test_the_files_part_may_have_any_name(bench, name):
+    """SDKs say `file`, older ones `content`, rclone `contents`; it may be empty."""
+    for content in (b"hello", b""):
+        attributes = {"name": f"{len(content)}.txt", "parent": {"id": "0"}}
+        response = await bench.ask(
+            "POST",
+            f"{UPLOAD}/files/content",
+            bench.developer_token,
+            files=[
+                ("attributes", (None, json.dumps(attributes))),
+                (name, ("a", content)),
+            ],
+        )
+        assert response.status_code == 201
+        (entry,) = response.json()["entries"]
+        assert entry["sha1"] == hashlib.sha1(content).hexdigest()
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -57,10 +76,15 @@ async def test_attributes_must_come_before_the_file(bench):
             "attributes": (None, '{"name": "a/b", "parent": {"id": "0"}}'),
             "file": ("a", b"x"),
         },
+        {
+            "attributes": (None, '{"name": "a", "parent": {"id": "0"}}'),
+            "more": (None, "1"),
+            "file": ("a", b"x"),
+        },
     ],
 )
 async def test_wrong_form_is_a_bad_request_and_leaves_nothing(bench, parts):
-    """Name, parent and file are needed, as JSON and as a possible name."""
+    """Name, parent and one file are needed, as JSON and as a possible name."""
     response = await bench.ask(
         "POST", f"{UPLOAD}/files/content", bench.developer_token, files=parts
     )
@@ -114,16 +138,15 @@ async def test_name_in_use_is_a_conflict(bench):
     assert preflight.status_code == 409
 
 
-async def test_preflight_is_an_authenticated_options(bench):
+@pytest.mark.parametrize("path", ["/files/content", "/files/content/"])
+async def test_preflight_is_an_authenticated_options(bench, path):
     """Section 3, other: OPTIONS is a real call here, and needs the token."""
     body = {"name": "new", "parent": {"id": "0"}}
-    answer = await bench.api(
-        "OPTIONS", "/files/content", bench.developer_token, json=body
-    )
+    answer = await bench.api("OPTIONS", path, bench.developer_token, json=body)
     assert answer.json()["upload_url"].startswith(
         "https://upload-las.app.box.com/api/2.0/files/content?upload_session_id="
     )
-    refused = await bench.api("OPTIONS", "/files/content", json=body)
+    refused = await bench.api("OPTIONS", path, json=body)
     assert refused.status_code == 401
 
 

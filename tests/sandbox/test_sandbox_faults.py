@@ -189,6 +189,26 @@ async def test_token_answer_can_be_replaced_member_by_member(bench):
     assert (await bench.redeem(bench.seed)).json()["access_token"] == ""
 
 
+@pytest.mark.parametrize(
+    "effect",
+    [
+        {"expires_in": 0},
+        {"json": {"token_type": "mac"}},
+        {"omit": ["access_token"]},
+    ],
+    ids=str,
+)
+async def test_spoilt_token_answer_has_rotated_all_the_same(bench, effect):
+    """Strictly: what it holds is redeemed next, and a reuse of the old ends it all."""
+    await bench.control("POST", "strict", on=True)
+    await bench.fault(effect, times=1)
+    spoilt = (await bench.redeem(bench.seed)).json()
+    after = await bench.redeem(spoilt["refresh_token"])
+    assert after.status_code == 200
+    assert (await bench.redeem(bench.seed)).status_code == 400
+    assert (await bench.redeem(after.json()["refresh_token"])).status_code == 400
+
+
 async def test_raw_body_is_sent_as_it_is(bench):
     """For token answers that are no JSON."""
     await bench.fault({"status": 200, "body": '{"access_tok'}, times=1)

@@ -12,6 +12,7 @@ from everbearer.secret import fingerprint
 
 OURS = "T9nwBb1Hsc4yBpYvTJC0iLqcEaIyBNsf"
 REJECTED = "rejected-before"
+GOT = "got-by-a-redeem"
 
 
 def look(*values: str, placeholder: str = "") -> Authorization:
@@ -19,7 +20,8 @@ def look(*values: str, placeholder: str = "") -> Authorization:
     return classify(
         values,
         placeholder=placeholder,
-        issued=lambda mark: mark == fingerprint(OURS),
+        issued=lambda mark: frozenset({"jwt"} if mark == fingerprint(OURS) else ()),
+        redeemed=lambda mark: frozenset({"dev"} if mark == fingerprint(GOT) else ()),
         rejected_for=lambda mark: frozenset(
             {"dev"} if mark == fingerprint(REJECTED) else ()
         ),
@@ -97,8 +99,17 @@ def test_our_own_mark_is_recognised(prefix):
 
 @pytest.mark.parametrize("value", [OURS, f"Bearer {OURS}", f"BEARER  {OURS} "])
 def test_a_token_that_we_issued_is_ours(value):
-    """However it is wrapped, our own token is known by its fingerprint."""
-    assert look(value) == Authorization(Existing.OURS, fingerprint(OURS))
+    """However it is wrapped, our own token is known, and whom it is for."""
+    assert look(value) == Authorization(
+        Existing.OURS, fingerprint(OURS), issued_for=frozenset({"jwt"})
+    )
+
+
+def test_a_token_that_a_client_got_by_our_refresh_token():
+    """It is the client's own, of a profile's grant."""
+    assert look(f"Bearer {GOT}") == Authorization(
+        Existing.FOREIGN, fingerprint(GOT), issued_for=frozenset({"dev"})
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_a_missing_file(folder):
     text = refusal(folder.path / "absent.toml")
     assert "absent.toml does not exist" in text
     assert "--config" in text
-    assert 'profiles.dev = { provider = "box"' in text
+    assert "make one, with: everbearer init" in text
 
 
 def test_a_folder(folder):

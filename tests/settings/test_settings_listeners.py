@@ -1,4 +1,4 @@
-"""Listeners: on this machine only, each at its own address."""
+"""Listeners: each at its own address, beyond this machine for users only."""
 
 import pytest
 
@@ -39,9 +39,9 @@ def test_listeners(folder):
         ('address = "127.0.0.1:65536"', "address", "host:port"),
         ('address = "127.1:80"', "address", "127.0.0.1:8080"),
         ('address = "::1:80"', "address", '"[::1]:80"'),
-        ('address = "0.0.0.0:80"', "address", "not in this version"),
-        ('address = "[::]:80"', "address", "not in this version"),
-        ('address = "192.168.1.2:80"', "address", "not in this version"),
+        ('address = "0.0.0.0:80"', "address", "[[proxy.users]]"),
+        ('address = "[::]:80"', "address", "[[proxy.users]]"),
+        ('address = "192.168.1.2:80"', "address", "[[proxy.users]]"),
         ('address = "127.0.0.1:1"\nprofile = "dve"', "profile", '"dev"'),
         *(
             (f'address = "127.0.0.1:1"\nreverse = "{reverse}"', "reverse", text)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from everbearer.settings.locate import locate
+import pytest
+
+from everbearer.settings.locate import in_full, locate
 
 USER = Path("/home/me/.config")
 
@@ -43,3 +45,26 @@ def test_the_result_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert locate(Path("a.toml"), {}, USER) == tmp_path / "a.toml"
     assert locate(None, {"EVERBEARER_CONFIG": "b.toml"}, USER) == tmp_path / "b.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("run: everbearer login dev", "run: everbearer login -c /f.toml dev"),
+        (
+            'run: eval "$(everbearer env)", or: everbearer exec -- curl',
+            (
+                'run: eval "$(everbearer env -c /f.toml)", or: everbearer exec'
+                " -c /f.toml -- curl"
+            ),
+        ),
+        ("run: everbearer store migrate", "run: everbearer store migrate -c /f.toml"),
+        ("try: everbearer serve -c b.toml", "try: everbearer serve -c b.toml"),
+        ("everbearer serves loopback only", "everbearer serves loopback only"),
+        ("run: everbearer demo", "run: everbearer demo"),
+    ],
+)
+def test_the_configuration_is_named_in_commands(text, told):
+    """Every command that reads one, and only those, works on it where it is pasted."""
+    assert in_full(text, Path("/f.toml")) == told
+    assert in_full(text, None) == in_full(text, locate(None, {})) == text

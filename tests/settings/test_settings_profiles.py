@@ -90,15 +90,13 @@ def test_a_refresh_token(folder):
 
 
 def test_no_seed(folder):
-    """The record is the profile's; what to write, should there be none, is told."""
+    """The record is the profile's, from a login: that is nothing to warn of."""
     lines = [line for line in DEV.splitlines() if "refresh_token =" not in line]
     settings = folder.load("\n".join(lines))
     profile = settings.profiles["dev"]
     assert profile.grant.seed is None
     assert profile.key.identity == "profile dev"
-    [warning] = settings.warnings
-    assert warning.startswith("profiles.dev.refresh_token: is missing, ")
-    assert '; write, for example: refresh_token = { file = "' in warning
+    assert settings.warnings == ()
 
 
 def test_client_credentials(folder):

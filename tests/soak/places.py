@@ -47,11 +47,16 @@ class SqliteStore:
 class PostgresStore:
     """A PostgreSQL server of its own, which ends with the place of the run."""
 
+    tls: str = ""
+    """What its server is certified with; and what follows its URL then."""
+    query: str = ""
+
     def config(self, sandbox: Sandbox) -> Path:
-        self.cluster = Cluster()
+        self.cluster = Cluster(tls=self.tls)
         sandbox.place.ending.append(self.cluster.remove)
         text = (sandbox.state / "all.toml").read_text()
-        text, count = re.subn(r'url = "sqlite:.*"', f'url = "{self.cluster.url}"', text)
+        url = self.cluster.url + self.query
+        text, count = re.subn(r'url = "sqlite:.*"', f'url = "{url}"', text)
         assert count == 1
         config = sandbox.state / "postgresql.toml"
         config.write_text(text)

@@ -150,7 +150,7 @@ class Stepped:
     def __getattr__(self, call: str) -> Any:
         method = getattr(self._inner, call)
 
-        async def awaited(*arguments):
+        async def awaited(*arguments, **options):
             name = self._steps.name(call)
             self._steps.enter(f"in {name}")
             if self._steps.end_at == [f"in {name}", COMMIT]:
@@ -158,7 +158,7 @@ class Stepped:
             try:
                 if self._steps.armed and self._fails(call, arguments):
                     raise StoreError("the disk is full")
-                return await method(*arguments)
+                return await method(*arguments, **options)
             finally:
                 if call == "rescue":
                     self.copied.set()
@@ -330,9 +330,9 @@ async def succeed(process: Process) -> None:
     """Start after the kill: serve a request, renew, serve another."""
     on_disk = process.place.open()
     record = await on_disk.load(process.key)
-    copy = (await on_disk.rescued(process.key)).record
+    copies = (await on_disk.rescued(process.key)).copies
     await on_disk.close()
-    for each in (record, copy):
+    for each in (record, *(copy.record for copy in copies[:1])):
         if each is not None and each.refresh_token is not None:
             process.told["on disk"] = each.refresh_token.reveal()
     try:

@@ -193,7 +193,7 @@ def checked(
     if strict and lost:
         assert after["outcome"] == "reauthorization_required", (point, after)
         assert "the answer to an earlier redeem was lost" in after["message"]
-        assert "put a new one where" in after["message"]
+        assert "run: everbearer login" in after["message"]
         assert box.refused() == refused + 1
         return True
     assert after["outcome"] == "works", (point, after)

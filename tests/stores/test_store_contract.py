@@ -128,6 +128,14 @@ async def test_generation_tells_a_save(place, opened):
         assert await newer(one, after) != before
 
 
+async def test_version_goes_beyond_what_is_asked(store):
+    """A store that had gone back is ahead again of whatever was made before."""
+    saved = await store.save(grant("a"), replace(FULL, version=0), beyond=7)
+    assert saved.version == 8
+    assert await store.load(grant("a")) == saved
+    assert (await store.save(grant("a"), saved, beyond=3)).version == 9
+
+
 async def test_conflict_is_no_save(store):
     """A save that conflicts leaves the generation as it is."""
     await store.save(grant("a"), Record())
@@ -205,9 +213,13 @@ async def test_cancelled_waiter_holds_nothing(place, opened, steps):
     assert len(os.listdir("/dev/fd")) == descriptors  # noqa: PTH208 -- same
 
 
-async def test_cancelled_holder_lets_go(place, opened):
-    """A holder cancelled inside has let go once it is done."""
-    store = opened(place)
+@pytest.mark.parametrize("again", range(4))
+async def test_cancelled_holder_lets_go(place, opened, again):
+    """A holder cancelled inside, and while it lets go, has let go once it is done."""
+    store, other = opened(place), opened(place)
+    await attempt(store)
+    await attempt(other)
+    descriptors = len(os.listdir("/dev/fd"))  # noqa: PTH208 -- names, not files
     entered = asyncio.Event()
 
     async def enter():
@@ -218,7 +230,12 @@ async def test_cancelled_holder_lets_go(place, opened):
     holder = asyncio.ensure_future(enter())
     await entered.wait()
     holder.cancel()
+    for _ in range(again):
+        await asyncio.sleep(0)
+        holder.cancel()
     await asyncio.wait([holder])
 
+    assert holder.cancelled()
     async with asyncio.timeout(10):
-        await attempt(opened(place))
+        await attempt(other)
+    assert len(os.listdir("/dev/fd")) == descriptors  # noqa: PTH208 -- same

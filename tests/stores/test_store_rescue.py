@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import stat
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 from everbearer.errors import StoreError
 from everbearer.secret import Secret
 from everbearer.stores.cipher import Cipher, new_key
-from everbearer.stores.contract import Intent, Record, Rescued
+from everbearer.stores.contract import Copy, Intent, Record, Rescued
 from everbearer.stores.rescue import Rescue, apart
 from stores.behind import CANARY
 from stores.places import grant
@@ -48,6 +49,11 @@ def rescue(places, cipher):
     return Rescue(places, cipher)
 
 
+def every(_):
+    """Whatever it is."""
+    return True
+
+
 def paths(places, name="a"):
     """Return where the copies of a grant may lie."""
     return [place.with_name(f"{place.name}.{grant(name).digest}") for place in places]
@@ -58,7 +64,7 @@ async def test_copy_comes_back_whole(store, opened, place):
     assert await store.rescued(grant("a")) == Rescued()
     where = await store.rescue(grant("a"), COPY)
 
-    assert await opened(place).rescued(grant("a")) == Rescued(COPY, where)
+    assert await opened(place).rescued(grant("a")) == Rescued((Copy(COPY, where),))
     assert await store.rescued(grant("b")) == Rescued()
 
 
@@ -71,13 +77,13 @@ async def test_copy_is_no_record(store):
     assert await store.generation() == before
 
 
-async def test_later_copy_replaces_the_earlier(store):
-    """One copy is kept of each grant."""
+async def test_later_copy_replaces_that_of_the_same_refresh_token(store):
+    """One copy is kept of each."""
     await store.rescue(grant("a"), COPY)
     later = replace(COPY, version=2, issued_at=9.0)
     where = await store.rescue(grant("a"), later)
 
-    assert await store.rescued(grant("a")) == Rescued(later, where)
+    assert await store.rescued(grant("a")) == Rescued((Copy(later, where),))
 
 
 async def test_forgotten_copy_is_gone(store):
@@ -85,10 +91,30 @@ async def test_forgotten_copy_is_gone(store):
     await store.rescue(grant("a"), COPY)
     await store.rescue(grant("b"), COPY)
     for _ in range(2):
-        await store.forget_rescued(grant("a"))
+        await store.forget_rescued(grant("a"), every)
 
     assert await store.rescued(grant("a")) == Rescued()
-    assert (await store.rescued(grant("b"))).record == COPY
+    assert (await store.rescued(grant("b"))).copies[0].record == COPY
+
+
+async def test_copies_of_two_refresh_tokens_are_both_kept(store):
+    """Nobody knows which is needed: neither replaces the other, the newer is first."""
+    other = replace(COPY, version=9, refresh_token=Secret("other"))
+    await store.rescue(grant("a"), COPY)
+    await store.rescue(grant("a"), other)
+
+    found = await store.rescued(grant("a"))
+    assert [copy.record for copy in found.copies] == [other, COPY]
+
+
+async def test_only_what_is_forgettable_is_removed(store):
+    """The copy of another holder stays, with the place that it has."""
+    other = replace(COPY, version=9, refresh_token=Secret("other"))
+    await store.rescue(grant("a"), COPY)
+    where = await store.rescue(grant("a"), other)
+    await store.forget_rescued(grant("a"), COPY.__eq__)
+
+    assert await store.rescued(grant("a")) == Rescued((Copy(other, where),))
 
 
 async def test_copy_survives_a_kill(shared_place, opened, start):
@@ -99,7 +125,7 @@ async def test_copy_survives_a_kill(shared_place, opened, start):
     await worker.kill()
 
     found = await opened(shared_place).rescued(grant("a"))
-    assert found == Rescued(Record(access_token=Secret("token")), where)
+    assert found == Rescued((Copy(Record(access_token=Secret("token")), where),))
 
 
 async def test_copy_lies_beside_the_store(sqlite, sqlite_store):
@@ -121,8 +147,26 @@ async def test_copy_is_written_while_the_store_cannot_be(sqlite, sqlite_store):
 
     # The key is another file: the next store opens what this one sealed.
     after = sqlite.open()
-    assert (await after.rescued(grant("a"))).record == COPY
+    assert (await after.rescued(grant("a"))).copies[0].record == COPY
     await after.close()
+
+
+async def test_copy_is_written_while_a_save_hangs(sqlite, sqlite_store):
+    """Another program holds the database: the copy does not wait for it."""
+    holder = sqlite3.connect(sqlite.database, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        saving = asyncio.ensure_future(sqlite_store.save(grant("a"), Record()))
+        await asyncio.sleep(0)
+        await sqlite_store.rescue(grant("a"), COPY)
+        found = await sqlite_store.rescued(grant("a"))
+        assert not saving.done()
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    await saving
+
+    assert found.copies[0].record == COPY
 
 
 def test_nobody_else_can_read_a_copy(rescue, places, umask):
@@ -146,9 +190,9 @@ def test_second_place_takes_what_the_first_cannot(rescue, places, tmp_path):
 
     assert where == str(paths(places)[1])
     found = rescue.read(grant("a"))
-    assert (found.record, found.where) == (COPY, where)
-    rescue.forget(grant("a"))
-    assert rescue.read(grant("a")).record is None
+    assert found.copies == (Copy(COPY, where),)
+    rescue.forget(grant("a"), every)
+    assert rescue.read(grant("a")).copies == ()
 
 
 def test_where_no_place_takes_it_all_reasons_are_told(rescue, tmp_path):
@@ -162,14 +206,15 @@ def test_where_no_place_takes_it_all_reasons_are_told(rescue, tmp_path):
         assert str(tmp_path / name / "rescue") in caught.value.message
 
 
-def test_newest_of_two_copies_counts(places, cipher):
+def test_the_newest_of_two_copies_is_first(places, cipher):
     """Both places have one: the one from the later version."""
     newer = replace(COPY, version=4)
     for place, record in zip(places, (COPY, newer), strict=True):
         Rescue((place,), cipher).write(grant("a"), record)
 
-    assert Rescue(places, cipher).read(grant("a")).record == newer
-    assert Rescue(places[::-1], cipher).read(grant("a")).record == newer
+    for order in places, places[::-1]:
+        found = Rescue(order, cipher).read(grant("a")).copies
+        assert [copy.record for copy in found] == [newer, COPY]
 
 
 def damage(path):
@@ -203,7 +248,7 @@ BREACHES = {
 
 @pytest.mark.parametrize("breach", BREACHES.values(), ids=BREACHES)
 def test_unreadable_copy_is_reported_and_left(rescue, places, breach):
-    """It is neither believed nor overwritten nor removed; the next place serves."""
+    """It is neither believed nor overwritten nor removed; another is beside it."""
     for name in "ab":
         rescue.write(grant(name), COPY)
     path = paths(places)[0]
@@ -211,16 +256,17 @@ def test_unreadable_copy_is_reported_and_left(rescue, places, breach):
     before = path.lstat()
 
     found = rescue.read(grant("a"))
-    assert found.record is None
+    assert found.copies == ()
     (error,) = found.unreadable
     assert str(path) in error.message
     assert error.hint
 
-    rescue.forget(grant("a"))
+    rescue.forget(grant("a"), every)
     later = replace(COPY, version=7)
-    assert rescue.write(grant("a"), later) == str(paths(places)[1])
+    where = rescue.write(grant("a"), later)
+    assert where == f"{path}.1"
     found = rescue.read(grant("a"))
-    assert found.record == later
+    assert found.copies == (Copy(later, where),)
     assert len(found.unreadable) == 1
     after = path.lstat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -231,7 +277,7 @@ def test_copy_of_another_key_does_not_open(rescue, places):
     rescue.write(grant("a"), COPY)
     found = Rescue(places, Cipher(new_key())).read(grant("a"))
 
-    assert found.record is None
+    assert found.copies == ()
     assert "does not authenticate" in found.unreadable[0].message
 
 
@@ -266,4 +312,4 @@ async def test_cancelled_rescue_leaves_a_whole_copy_or_none(sqlite_store):
     await asyncio.wait([task])
     found = await sqlite_store.rescued(grant("a"))
     assert found.unreadable == ()
-    assert found.record in {None, COPY}
+    assert [copy.record for copy in found.copies] in ([], [COPY])

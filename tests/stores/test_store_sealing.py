@@ -38,7 +38,10 @@ records = st.builds(
         attempts=st.integers(),
         not_before=times,
         grant=st.text(),
+        hint=st.text(),
+        wait=times,
     ),
+    earlier_refresh_tokens=st.lists(secrets.filter(bool)).map(tuple),
 )
 
 
@@ -46,6 +49,27 @@ records = st.builds(
 def test_every_record_comes_back(record):
     """Whatever a record holds, it is decoded as it was encoded."""
     assert decode(encode(record), record.version) == record
+
+
+def test_a_record_from_before_second_chances_is_read():
+    """A store that an older everbearer wrote opens: one earlier token or none."""
+    document = json.loads(encode(RECORD))
+    del document["earlier_refresh_tokens"]
+    assert decode(json.dumps(document).encode(), RECORD.version) == RECORD
+
+    document["earlier_refresh_token"] = "one"
+    one = replace(RECORD, earlier_refresh_tokens=(Secret("one"),))
+    assert decode(json.dumps(document).encode(), RECORD.version) == one
+
+
+def test_a_trouble_from_before_pauses_had_a_length_is_read():
+    """A store that an older everbearer wrote opens: the pause has none."""
+    trouble = Trouble(TroubleKind.UNAVAILABLE, "down", 4.0, 2, 9.0, "fingerprint")
+    record = replace(RECORD, trouble=trouble)
+    document = json.loads(encode(record))
+    del document["trouble"]["wait"]
+
+    assert decode(json.dumps(document).encode(), RECORD.version) == record
 
 
 def test_undecodable_bytes_come_back():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from everbearer import __version__
 from everbearer.cli.real_box import EXAMPLE
 from everbearer.policy.rules import Action
+from everbearer.policy.users import REVERSE_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from everbearer.settings.model import Listener, Settings
 
 
-def banner(settings: Settings, confdir: Path) -> Iterator[str]:
-    """Yield the lines; *confdir* is where mitmproxy keeps its CA."""
-    authority = confdir / "mitmproxy-ca-cert.pem"
+def banner(settings: Settings, authority: Path) -> Iterator[str]:
+    """Yield the lines; *authority* is the certificate that tools have to trust."""
     yield f"version {__version__}, configuration {settings.source}"
     for listener in settings.listeners:
         yield f"listening on {listener.address}, {_purpose(listener)}"
@@ -30,14 +30,24 @@ def banner(settings: Settings, confdir: Path) -> Iterator[str]:
         yield (
             f"try: curl -x http://{listener.address} "
             f"--cacert {shlex.quote(str(authority))}"
+            f"{_user(settings, '--proxy-user NAME')}"
             f"{_profile_field(settings, listener)} {EXAMPLE}"
         )
     for listener in settings.listeners:
         if listener.reverse == urlsplit(EXAMPLE).hostname:
             yield (
-                f"try: curl{_profile_field(settings, listener)} "
+                f"try: curl{_user(settings, _REVERSE_USER)}"
+                f"{_profile_field(settings, listener)} "
                 f"http://{listener.address}{urlsplit(EXAMPLE).path}"
             )
+
+
+_REVERSE_USER: Final = f"-H '{REVERSE_FIELD}: Basic ...'"
+
+
+def _user(settings: Settings, words: str) -> str:
+    """Return what lets somebody in, where there are users."""
+    return f" {words}" if settings.proxy.users else ""
 
 
 def _purpose(listener: Listener) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from everbearer.cli import real_box, voice
+from everbearer.cli.authority import warn_of_doubts
 from everbearer.cli.configuration import (
     file_option,
     json_option,
@@ -47,6 +48,7 @@ def command(config: Path | None, *, as_json: bool) -> int:
         return 0
     for warning in settings.warnings:
         voice.warn(warning)
+    warn_of_doubts(settings)
     if elsewhere := real_box.warning(settings):
         voice.warn(elsewhere)
     voice.result(_summary(settings))

@@ -1,4 +1,9 @@
-"""What commands share: the configuration, and the broker made of it."""
+"""
+What commands share: the configuration, and the broker made of it.
+
+What is behind them is imported when it is needed: commands import this, and are
+asked for their help.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +15,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.broker import Broker
 from everbearer.cli import voice
 from everbearer.errors import ConfigError, Problem
-from everbearer.events import RenewalFailed
-from everbearer.settings.load import load, survey
 from everbearer.settings.locate import locate
 from everbearer.settings.problems import nearest
-from everbearer.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
+    from everbearer.broker import Broker
     from everbearer.events import Event
     from everbearer.settings.load import Survey
     from everbearer.settings.model import Settings
+
+
+def _speak_of(
+    _: click.Context, __: click.Parameter, config: Path | None
+) -> Path | None:
+    voice.speak_of(located(config))
+    return config
+
 
 file_option = click.option(
     "-c",
     "--config",
     type=click.Path(path_type=Path),
+    callback=_speak_of,
     metavar="FILE",
     help="The configuration; else $EVERBEARER_CONFIG, else the user's own.",
 )
@@ -42,6 +53,8 @@ def read(config: Path | None) -> Settings:
 
     Raises ConfigError with every problem.
     """
+    from everbearer.settings.load import load
+
     return load(located(config), os.environ)
 
 
@@ -51,12 +64,16 @@ def look_at(config: Path | None) -> Survey:
 
     Raises ConfigError where nothing can be read at all.
     """
+    from everbearer.settings.load import survey
+
     return survey(located(config), os.environ)
 
 
 def problems_for_programs(problems: Iterable[Problem]) -> list[dict[str, str]]:
     """Return the problems as --json shows them."""
-    return [asdict(problem) for problem in problems]
+    return [
+        asdict(problem) | {"fix": voice.pasteable(problem.fix)} for problem in problems
+    ]
 
 
 def read_and_warn(config: Path | None) -> Settings:
@@ -79,7 +96,10 @@ async def running(broker: Broker) -> AsyncIterator[Broker]:
 
     What is tried again meanwhile is told: nobody shall wait and not know why.
     """
+    from everbearer.audit.log import keep_log
+
     broker.subscribe(_tell_trouble)
+    keep_log(broker, voice.warn, must=False)
     try:
         yield broker
     finally:
@@ -89,9 +109,26 @@ async def running(broker: Broker) -> AsyncIterator[Broker]:
 
 
 def _tell_trouble(event: Event) -> None:
+    from everbearer.events import RenewalFailed, SaveFailed
+
+    if isinstance(event, SaveFailed):
+        where = event.rescued
+        meanwhile = f"a copy is in {where}" if where else "it is lost if this ends now"
+        voice.warn(
+            f"{event.profile}: the new token cannot be saved, {meanwhile}:"
+            f" {event.message}; tried again and again"
+        )
     if isinstance(event, RenewalFailed) and event.retry_at > event.at:
         wait = voice.duration(event.retry_at - event.at)
         voice.warn(f"{event.profile}: {event.message}; tried again in {wait}")
+
+
+def waiting_for(profile: str) -> Callable[[], None]:
+    """Return what tells that another process keeps the grant of *profile*."""
+    return lambda: voice.warn(
+        f"{profile}: waiting for another process, which holds the grant: it is renewing"
+        " it, or cannot save what it has renewed"
+    )
 
 
 def make_broker(settings: Settings) -> Broker:
@@ -100,11 +137,16 @@ def make_broker(settings: Settings) -> Broker:
 
     Blocks: not to be called on an event loop. Raises ConfigError, StoreError.
     """
+    from everbearer.broker import Broker
+
     return Broker(settings, lambda: settings)
 
 
 def make_idle_broker(settings: Settings) -> Broker:
     """Return a broker that only decides: there is no store, and none is made."""
+    from everbearer.broker import Broker
+    from everbearer.stores.memory import MemoryStore
+
     return Broker(settings, lambda: settings, store=MemoryStore())
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import click
 
 from everbearer.cli import voice
-from everbearer.cli.narrator import Narrator
-from everbearer.cli.stage import Stage, require_curl
-from everbearer.cli.story import Story
 
 
 @click.command(epilog="\b\nExample:\n  everbearer demo")
@@ -18,6 +15,10 @@ def command() -> int:
     A sandbox, the proxy and curl run in a temporary folder, which is gone in
     the end. The exit code is 1 if anything is not as claimed.
     """
+    from everbearer.cli.narrator import Narrator
+    from everbearer.cli.stage import Stage, require_curl
+    from everbearer.cli.story import Story
+
     require_curl()
     narrator = Narrator()
     with Stage() as stage:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
-from everbearer.cli.voice import duration
+from everbearer.cli import voice
 from everbearer.events import (
     ClientRedeemed,
     ConfigurationChanged,
@@ -18,9 +18,13 @@ from everbearer.events import (
     Renewed,
     Replayed,
     SaveFailed,
+    TokensDeleted,
+    UserRefused,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from everbearer.events import Event
 
 _NEEDS_PERSON: Final = frozenset({"reauthorization_required", "token_request_rejected"})
@@ -45,10 +49,37 @@ def line_of(event: Event) -> Line:
     return Line(told.level, f"{at} {told.text}", told.hint, told.colour)
 
 
+def teller(level: int) -> Callable[[Event], None]:
+    """Return a subscriber that tells on stderr what is at least so important."""
+
+    def tell(event: Event) -> None:
+        if level > logging.INFO and is_routine(event):
+            return  # each request passes here: nothing is formatted in vain
+        line = line_of(event)
+        if line.level >= level:
+            voice.say(line.text, line.colour)
+            voice.hint(line.hint)
+
+    return tell
+
+
+def is_routine(event: Event) -> bool:
+    """Tell of most events that their line is below WARNING, without making it."""
+    return isinstance(event, Exchanged) and event.verdict != "refuse"
+
+
 def _told(event: Event) -> Line:
     match event:
         case Exchanged():
             line = _exchanged(event)
+        case UserRefused():
+            # Many a tool sends no password before it is asked for one.
+            asked = event.code == "user_required"
+            line = Line(
+                logging.INFO if asked else logging.WARNING,
+                f"{event.client} was not let in: {event.message} ({event.code})",
+                colour="yellow",
+            )
         case Replayed():
             what = "what the server told" if event.learned else "a new token of"
             line = Line(
@@ -63,7 +94,7 @@ def _told(event: Event) -> Line:
             line = _renewal_failed(event)
         case ClientRedeemed():
             line = _client_redeemed(event)
-        case GrantEnding():
+        case GrantEnding() | TokensDeleted():
             line = _grant_ending(event)
         case SaveFailed() | EmergencyCopy():
             line = _unsaved(event)
@@ -80,21 +111,24 @@ def _exchanged(event: Exchanged) -> Line:
         f"{event.host}{_shown(event.path)}",
         str(event.status) if event.status else "closed",
         event.profile or "-",
+        *([f"for {event.user}"] if event.user else []),
         event.code,
         _ms(event.duration),
     ]
     if event.replayed:
         words.append("replayed")
+    if event.probe:
+        words.append("(a question of everbearer's own)")
+        return Line(logging.INFO, " ".join(words))
     if event.note:
         words.append(f"({event.note})")
-    refused = event.verdict == "refuse"
-    level = logging.WARNING if refused else logging.INFO
+    level = logging.INFO if is_routine(event) else logging.WARNING
     return Line(level, " ".join(words), colour=_colour(event))
 
 
 def _renewed(event: Renewed) -> Line:
     how = "another process renewed" if event.shared else "renewed"
-    left = duration(max(0.0, event.expires_at - event.at))
+    left = voice.duration(max(0.0, event.expires_at - event.at))
     return Line(
         logging.INFO,
         f"{event.profile}: {how} ({event.cause}), good for {left}"
@@ -107,7 +141,7 @@ def _renewal_failed(event: RenewalFailed) -> Line:
     lost = event.code in _NEEDS_PERSON
     again = ""
     if event.retry_at > event.at:
-        again = f"; tried again in {duration(event.retry_at - event.at)}"
+        again = f"; tried again in {voice.duration(event.retry_at - event.at)}"
     return Line(
         logging.ERROR if lost else logging.WARNING,
         f"{event.profile}: not renewed ({event.cause}), {event.code}:"
@@ -132,7 +166,10 @@ def _unsaved(event: SaveFailed | EmergencyCopy) -> Line:
     )
 
 
-def _grant_ending(event: GrantEnding) -> Line:
+def _grant_ending(event: GrantEnding | TokensDeleted) -> Line:
+    if isinstance(event, TokensDeleted):
+        where = "revoked and deleted" if event.revoked else "deleted here"
+        return Line(logging.INFO, f"{event.profile}: its tokens are {where}")
     day = time.strftime("%Y-%m-%d", time.localtime(event.ends_at))
     over = event.ends_at <= event.at
     what = f"ended on {day}" if over else f"ends on {day} unless it is renewed"
@@ -148,7 +185,7 @@ def _grant_ending(event: GrantEnding) -> Line:
 def _client_redeemed(event: ClientRedeemed) -> Line:
     text = f"{event.profile}: {event.message}"
     if event.outcome == "saved":
-        left = duration(max(0.0, event.expires_at - event.at))
+        left = voice.duration(max(0.0, event.expires_at - event.at))
         return Line(logging.INFO, f"{text}, good for {left}", event.hint, "cyan")
     return Line(logging.WARNING, text, event.hint, "yellow")
 

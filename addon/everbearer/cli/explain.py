@@ -14,7 +14,14 @@ from everbearer.cli.configuration import (
     make_idle_broker,
     read_and_warn,
 )
-from everbearer.cli.request import Fields, Request, listener_for, parse_fields, view_of
+from everbearer.cli.request import (
+    Fields,
+    Request,
+    listener_for,
+    parse_fields,
+    user_of,
+    view_of,
+)
 from everbearer.policy.verdict import Inject, Pass, Refuse
 
 if TYPE_CHECKING:
@@ -55,12 +62,19 @@ def _parsed(
     metavar="ADDR",
     help="Who takes the request: the address of one of the listeners.",
 )
+@click.option(
+    "--user",
+    "name",
+    metavar="NAME",
+    help="Who asks: a proxy user, taken to have given the right password.",
+)
 @click.argument("method")
 @click.argument("url")
 def command(
     config: Path | None,
     fields: Fields,
     address: str | None,
+    name: str | None,
     method: str,
     url: str,
     *,
@@ -76,10 +90,11 @@ def command(
     settings = read_and_warn(config)
     request = Request(method, url, fields)
     listener = listener_for(request, settings, address)
-    view = view_of(request, listener, settings.proxy.placeholder)
+    user = user_of(name, settings)
+    view = view_of(request, listener, settings.proxy.placeholder, user)
     # The proxy's own way to a decision; nothing is kept, so nothing is made.
     broker = make_idle_broker(settings)
-    told = _told(broker.decide(view))
+    told = _told(broker.decide(view), name)
     if as_json:
         elsewhere = real_box.elsewhere(settings)
         more = {"listener": str(listener.address), "not_the_real_box": elsewhere}
@@ -87,14 +102,14 @@ def command(
         return
     if warning := real_box.warning(settings):
         voice.warn(warning)
-    for name, value in told.items():
+    for key, value in told.items():
         if value is not None:
-            colour = _COLOURS[str(value)] if name == "verdict" else None
+            colour = _COLOURS[str(value)] if key == "verdict" else None
             shown = click.style(voice.printable(str(value)), fg=colour)
-            voice.result(f"{name:8} {shown}")
+            voice.result(f"{key:8} {shown}")
 
 
-def _told(verdict: Verdict) -> dict[str, str | int | None]:
+def _told(verdict: Verdict, user: str | None) -> dict[str, str | int | None]:
     """Return the verdict for people and programs; None for what it does not have."""
     told: dict[str, str | int | None]
     match verdict:
@@ -106,9 +121,10 @@ def _told(verdict: Verdict) -> dict[str, str | int | None]:
             told = {"verdict": "refuse", "profile": verdict.profile or None}
     refusal = verdict if isinstance(verdict, Refuse) else None
     return told | {
+        "user": user,
         "rule": verdict.rule or None,
         "status": refusal.status if refusal else None,
         "code": verdict.code,
         "reason": verdict.reason,
-        "hint": refusal.hint if refusal else None,
+        "hint": voice.pasteable(refusal.hint) if refusal else None,
     }

@@ -9,31 +9,44 @@ shell's completion answer at once. Each module has a click command of the name
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn, override
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NoReturn, override
 
 import click
 from click.shell_completion import CompletionItem
 
 from everbearer import __version__
 from everbearer.cli import voice
-from everbearer.errors import ConfigError, EverbearerError
+from everbearer.cli.failing import failed
+from everbearer.errors import EverbearerError
 from everbearer.settings.problems import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 COMMANDS: Final = {
+    "init": "write a first configuration, or add a profile",
+    "import": "make a profile from what another program has",
     "serve": "run the proxy",
+    "exec": "run one command with a proxy of its own",
+    "env": "print what leads a shell, or a tool, to the proxy",
+    "ca": "tell where the proxy's CA is; have the system trust it",
     "sandbox": "run a local Box to try things with",
     "demo": "show what everbearer does: no account, no network",
     "check": "read the configuration and report every problem at once",
     "explain": "tell what would happen to a request, without sending it",
+    "login": "log in by way of the browser",
+    "logout": "revoke and delete a profile's tokens",
+    "doctor": "find what is wrong with the set-up, and what mends it",
     "status": "show the state of every profile's token",
     "renew": "obtain a new access token now",
     "token": "print a valid access token",
+    "user": "print the configuration of a proxy user",
     "store": "tell where the store is, verify it, make it",
+    "export": "write a Postman environment without any secret",
     "completion": "print the completion script of a shell",
 }
 
@@ -42,8 +55,39 @@ _PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
 _USAGE: Final = 2
 
 
+class _NobodyReads(Exception):  # noqa: N818 - it is no error
+    """What reads our output has ended (`| head`)."""
+
+
+@contextmanager
+def _ours_to_judge() -> Iterator[None]:
+    """
+    Keep a pipe without a reader from click and rich.
+
+    Either would end the program with 1, as for what went wrong.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _NobodyReads from error
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            raise _NobodyReads from error
+        raise
+
+
 class _Commands(click.Group):
     """The commands of the table, each imported when it is needed."""
+
+    @override
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _ours_to_judge():  # --help is printed here
+            return super().make_context(*args, **kwargs)
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        with _ours_to_judge():
+            return super().invoke(ctx)
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -53,7 +97,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"everbearer.cli.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"everbearer.cli.{name}")
         command: click.Command = module.command
         return command
 
@@ -130,6 +175,16 @@ def run(arguments: Sequence[str], platform: str) -> int:
         )
         return _USAGE
     try:
+        return _run(arguments)
+    except (_NobodyReads, BrokenPipeError):
+        # Flushing at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    voice.speak_of(None)  # until the command line names one
+    try:
         code = everbearer.main(
             list(arguments), prog_name="everbearer", standalone_mode=False
         )
@@ -138,12 +193,7 @@ def run(arguments: Sequence[str], platform: str) -> int:
     except click.ClickException as error:
         return _misused(error)
     except EverbearerError as error:
-        return _failed(error)
-    except BrokenPipeError:
-        # What reads our output has ended (`| head`); flushing at exit must not
-        # complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_CLOSED
+        return failed(error)
     return code if isinstance(code, int) else 0
 
 
@@ -153,6 +203,8 @@ def _misused(error: click.ClickException) -> int:
         click.echo(error.format_message(), err=True)
         return _USAGE
     message = error.format_message()
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        message = _missing(error.param, message)
     context = error.ctx if isinstance(error, click.UsageError) else None
     voice.error(
         (message[:1].lower() + message[1:]).removesuffix("."),
@@ -161,12 +213,9 @@ def _misused(error: click.ClickException) -> int:
     return error.exit_code
 
 
-def _failed(error: EverbearerError) -> int:
-    """Tell what went wrong; each mistake of a configuration has a fix of its own."""
-    if not isinstance(error, ConfigError):
-        voice.error(error.message, error.hint)
-        return error.exit_code
-    voice.mistakes(error.problems)
-    if error.hint != error.default_hint:
-        voice.hint(error.hint)
-    return error.exit_code
+def _missing(parameter: click.Parameter, message: str) -> str:
+    """Return the same message in one line, which click breaks for a choice."""
+    if isinstance(parameter.type, click.Choice):
+        choices = ", ".join(map(str, parameter.type.choices))
+        return f"missing argument {parameter.human_readable_name}, one of: {choices}"
+    return message.replace("[--] ", "").replace("...'", "'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from everbearer.policy.hosts import HTTPS_PORT
 from everbearer.policy.rules import Action
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = "https://api.box.com/2.0/users/me"
 """A request that every working configuration answers."""
-
-_HTTPS_PORT: Final = 443
 
 
 def elsewhere(settings: Settings) -> dict[str, str]:
@@ -31,7 +30,7 @@ def warning(settings: Settings) -> str:
     """Return NOT THE REAL BOX with the addresses, "" where it is."""
     led: dict[str, list[str]] = {}
     for name, address in elsewhere(settings).items():
-        led.setdefault(address, []).append(name.removesuffix(f":{_HTTPS_PORT}"))
+        led.setdefault(address, []).append(name.removesuffix(f":{HTTPS_PORT}"))
     if not led:
         return ""
     ways = "; ".join(f"{_briefly(names)} to {to}" for to, names in led.items())
@@ -45,9 +44,9 @@ def _briefly(names: list[str]) -> str:
 def _token_hosts(settings: Settings) -> Iterator[tuple[str, int]]:
     for profile in settings.profiles.values():
         url = urlsplit(profile.token_url)
-        yield url.hostname or "", url.port or _HTTPS_PORT
+        yield url.hostname or "", url.port or HTTPS_PORT
     for rule in settings.rules:
         if rule.action is Action.INJECT:
             yield from (
-                (host.text, _HTTPS_PORT) for host in rule.hosts if not host.parent
+                (host.text, HTTPS_PORT) for host in rule.hosts if not host.parent
             )

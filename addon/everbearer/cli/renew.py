@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +32,8 @@ def command(config: Path | None, profiles: tuple[str, ...]) -> int:
     Without PROFILE that of default_profile, or of the only one. A proxy that
     runs on the same store has the new token within a second.
     """
+    import asyncio
+
     settings = read_and_warn(config)
     names = chosen(settings, profiles)
     if elsewhere := real_box.warning(settings):

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from everbearer.errors import ConfigError, Problem
 from everbearer.policy.head import read_head
 from everbearer.policy.hosts import is_address
-from everbearer.policy.view import ListenerView, RequestView
+from everbearer.policy.view import ListenerView, RequestView, UserView
 from everbearer.schemes.existing import classify
 
 if TYPE_CHECKING:
@@ -89,9 +89,25 @@ def listener_for(request: Request, settings: Settings, address: str | None) -> L
     return explicit[0]
 
 
-def view_of(request: Request, listener: Listener, placeholder: str) -> RequestView:
+def user_of(name: str | None, settings: Settings) -> UserView | None:
+    """Return the proxy user of that name; raises ConfigError when there is none."""
+    if name is None:
+        return None
+    users = {user.name: user for user in settings.proxy.users}
+    if name not in users:
+        there = f"there are: {', '.join(users)}" if users else "run: everbearer user"
+        raise ConfigError(Problem("", f"there is no proxy user {name}", there))
+    return UserView(name, users[name].profiles)
+
+
+def view_of(
+    request: Request,
+    listener: Listener,
+    placeholder: str,
+    user: UserView | None = None,
+) -> RequestView:
     """
-    Return the view that *listener* would have of the request.
+    Return the view that *listener* would have of the request of *user*.
 
     https through the explicit proxy comes by CONNECT, with an SNI; http comes
     in absolute form. *placeholder* is that of the configuration.
@@ -100,7 +116,8 @@ def view_of(request: Request, listener: Listener, placeholder: str) -> RequestVi
         _authorizations(request),
         placeholder=placeholder,
         # Nobody knows here what a running proxy has seen.
-        issued=lambda _: False,
+        issued=lambda _: frozenset(),
+        redeemed=lambda _: frozenset(),
         rejected_for=lambda _: frozenset(),
     )
     return RequestView(
@@ -108,6 +125,7 @@ def view_of(request: Request, listener: Listener, placeholder: str) -> RequestVi
         **read_head(request.method, request.target, "", request.values),
         authorities=request.values("host") or (request.authority,),
         listener=_view(listener),
+        user=user,
         authorization=authorization,
         body_length=_body_length(request),
     )

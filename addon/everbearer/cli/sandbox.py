@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import shlex
 import signal
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import platformdirs
 
 from everbearer.cli import voice
 from everbearer.cli.real_box import EXAMPLE
 from everbearer.errors import EverbearerError
-from everbearer.sandbox.folder import SandboxError
-from everbearer.sandbox.server import Sandbox, SandboxOptions
+
+if TYPE_CHECKING:
+    from everbearer.sandbox.server import Sandbox, SandboxOptions
 
 PORT: Final = 9443
 
@@ -50,6 +49,11 @@ def command(port: int, state: Path | None, token_life: float, *, strict: bool) -
     It listens on this machine only, has a CA of its own, and writes ready
     configurations for every grant into its folder. NOT THE REAL BOX.
     """
+    import asyncio
+
+    from everbearer.sandbox.folder import SandboxError
+    from everbearer.sandbox.server import SandboxOptions
+
     folder = (state or _default_state()).absolute()
     options = SandboxOptions(
         state=folder, port=port, strict=strict, token_life=token_life
@@ -73,6 +77,8 @@ _FREE: Final = "each sandbox has a folder of its own: everbearer sandbox --state
 
 
 def _default_state() -> Path:
+    import platformdirs
+
     folder = platformdirs.user_state_path("everbearer")
     # A configuration below a folder that others can write would be refused.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,6 +91,10 @@ def _allow_many_connections() -> None:
 
 
 async def _serve(options: SandboxOptions) -> None:
+    import asyncio
+
+    from everbearer.sandbox.server import Sandbox
+
     sandbox = Sandbox(options)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, override
 
 import click
 
-from everbearer.broker import Broker
-from everbearer.cli import logs, real_box, voice
-from everbearer.cli.banner import banner
+from everbearer.cli import voice
 from everbearer.cli.configuration import file_option, read
-from everbearer.cli.event_lines import line_of
-from everbearer.cli.listening import check_free, parse, with_listen
+from everbearer.collector import resting
 from everbearer.settings.problems import Mistake, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from everbearer.events import Event
     from everbearer.settings.model import Address, Settings
 
 _OURS: Final = {"web": ("--set", "termlog_verbosity=error")}
@@ -32,6 +25,8 @@ def _listen(
 ) -> Address | None:
     if text is None:
         return None
+    from everbearer.cli.listening import parse
+
     try:
         return parse(text)
     except Mistake as mistake:
@@ -84,6 +79,13 @@ class _BeforeMitmproxys(click.Command):
     default="dump",
     help="One of mitmproxy's interfaces: lines (the default), console, web.",
 )
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=1,
+    help="Processes that share the listeners and the store; for several CPUs.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
 @click.option("-v", "--verbose", count=True, help="More; -vv everything.")
 @click.argument(
@@ -93,6 +95,7 @@ def command(
     config: Path | None,
     listen: Address | None,
     ui: str,
+    workers: int,
     verbose: int,
     mitmproxy_args: tuple[str, ...],
     *,
@@ -105,9 +108,21 @@ def command(
     status, profile, reason, duration. SIGHUP, or a change of the configuration,
     reloads it. What follows -- is for mitmproxy.
     """
-    # mitmproxy takes its time to load, which --help need not wait for.
-    from everbearer.proxy import launcher  # noqa: PLC0415 - see above
-    from everbearer.proxy.options import modes  # noqa: PLC0415 - same
+    # All this takes its time to load, which --help need not wait for.
+    with resting():
+        import asyncio
+        import logging
+
+        from everbearer.audit.log import keep_log
+        from everbearer.broker import Broker
+        from everbearer.cli import logs, real_box
+        from everbearer.cli.authority import own_authority, warn_of_doubts
+        from everbearer.cli.banner import banner
+        from everbearer.cli.event_lines import teller
+        from everbearer.cli.listening import hold, with_listen
+        from everbearer.cli.served import Served, default_folder
+        from everbearer.cli.workers import for_worker, refuse_workers, start
+        from everbearer.proxy import launcher
 
     logs.configure(0 if quiet else verbose, ui)
 
@@ -117,39 +132,43 @@ def command(
     settings = load()
     for warning in settings.warnings:
         voice.warn(warning)
-    check_free(settings)
-    broker = Broker(settings, load)
-    if ui != "console":  # which has the terminal for itself
-        broker.subscribe(_teller(logging.WARNING if quiet else logging.INFO))
+    refuse_workers(workers, settings, ui)
 
     def on_ready(ready: launcher.Ready) -> None:
-        if ui == "console":
+        if ui == "console" or (post and not post.first):
             return
         if not quiet:
-            for line in banner(settings, Path(ready.confdir).absolute()):
+            mitmproxys = Path(ready.confdir).absolute() / "mitmproxy-ca-cert.pem"
+            for line in banner(broker.settings, own.path if own else mitmproxys):
                 voice.say(line)
-        if elsewhere := real_box.warning(settings):
+        if elsewhere := real_box.warning(broker.settings):
             voice.warn(elsewhere)
 
-    asyncio.run(
-        launcher.run(
-            broker,
-            ui=ui,
-            arguments=(*_OURS.get(ui, ()), *mitmproxy_args),
-            listeners=modes(settings),
-            on_ready=on_ready,
+    with ExitStack() as stack:
+        held = stack.enter_context(hold(settings))
+        own = own_authority(settings)
+        warn_of_doubts(settings)
+        folder = default_folder()
+        counts = [
+            stack.enter_context(Served(settings.source, folder)) for _ in range(workers)
+        ]
+        post = start(workers, held, quiet=quiet)
+        if post is not None:
+            stack.pop_all()  # the parent ends what it has begun
+        broker = Broker(held.filled_in(settings), lambda: held.filled_in(load()))
+        if ui != "console":  # which has the terminal for itself
+            tell = teller(logging.WARNING if quiet else logging.INFO)
+            broker.subscribe(for_worker(tell, post))
+        keep_log(broker, voice.warn, must=True)
+        broker.subscribe(counts[post.number - 1 if post else 0])
+        asyncio.run(
+            launcher.run(
+                broker,
+                ui=ui,
+                arguments=(*_OURS.get(ui, ()), *mitmproxy_args),
+                sockets=held.sockets,
+                on_ready=on_ready,
+                authority=own.issued if own else None,
+                post=post,
+            )
         )
-    )
-
-
-def _teller(level: int) -> Callable[[Event], None]:
-    """Return a subscriber that tells what is at least so important."""
-
-    def tell(event: Event) -> None:
-        line = line_of(event)
-        if line.level < level:
-            return
-        voice.say(line.text, line.colour)
-        voice.hint(line.hint)
-
-    return tell

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import time
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from everbearer.broker import Broker
 from everbearer.cli import real_box, voice
 from everbearer.cli.configuration import (
+    chosen,
     file_option,
     json_option,
     located,
@@ -24,21 +22,22 @@ from everbearer.cli.configuration import (
     problems_for_programs,
     running,
 )
-from everbearer.errors import ConfigError, TokenRequestRejected
-from everbearer.stores import open_store
-from everbearer.stores.contract import TroubleKind
-from everbearer.stores.memory import MemoryStore
+from everbearer.errors import ConfigError, EverbearerError, TokenRequestRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from everbearer.cli.status_table import Overview
     from everbearer.renewal.status import ProfileStatus
     from everbearer.settings.load import Survey
     from everbearer.settings.model import Profile, Settings
     from everbearer.stores.contract import Store
 
-_COLOURS: Final = {"fresh": "green", "stale": "yellow", "expired": "red", "dead": "red"}
+_WATCH_EVERY: Final = 2.0
+"""Seconds."""
+
 _WIDE: Final = 1000
 """Columns where no terminal sets a limit: a program reads whole lines."""
 
@@ -46,17 +45,24 @@ _WIDE: Final = 1000
 @click.command(epilog="\b\nExample:\n  everbearer status -c box/all.toml")
 @file_option
 @json_option
-def command(config: Path | None, *, as_json: bool) -> int:
+@click.option("--watch", is_flag=True, help="Show it again every 2 seconds.")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+def command(
+    config: Path | None, profiles: tuple[str, ...], *, as_json: bool, watch: bool
+) -> int:
     """
-    Show the state of every profile's token, as the store has it.
+    Show the state of every profile's token, as the store has it, or of those named.
 
-    Nothing is asked of any server, and no store is made. Ages are of the last
-    renewal's refresh token, which ends unless a proxy or `everbearer renew`
-    renews it; a token is stale when it is about to be renewed.
+    Nothing is asked of any server, and no store is made. A refresh token ends on
+    the day shown unless a proxy or `everbearer renew` renews it; a token is stale
+    when it is about to be renewed. Served are the requests that this machine's
+    running proxies have sent with a token.
     With mistakes in the configuration (exit code 2) the sound profiles are
     shown all the same: a proxy that runs goes on with the configuration that
     it had.
     """
+    if watch:
+        return _watch(config, profiles, as_json=as_json)
     try:
         found = look_at(config)
     except ConfigError as error:
@@ -66,142 +72,194 @@ def command(config: Path | None, *, as_json: bool) -> int:
         problems = {"problems": problems_for_programs(error.problems)}
         voice.result(json.dumps(nothing | problems, indent=2))
         return error.exit_code
-    code = ConfigError.exit_code if found.problems else 0
+    view = _view(found, profiles)
+    if as_json:
+        voice.result(json.dumps(_as_json(view), indent=2))
+    else:
+        _tell(view)
+    return ConfigError.exit_code if found.problems else 0
+
+
+def _watch(config: Path | None, names: tuple[str, ...], *, as_json: bool) -> int:
+    """Show the table until Ctrl-C, whatever happens to the configuration."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if as_json or not console.is_terminal:
+        raise click.UsageError("--watch shows a table on a terminal")
+    with (
+        suppress(KeyboardInterrupt),
+        Live(console=console, screen=True, auto_refresh=False) as live,
+    ):
+        while True:
+            try:
+                view = _view(look_at(config), names)
+                shown: Group = Group(
+                    _overview(view), "", *(Text(*line) for line in _lines(view))
+                )
+            except EverbearerError as error:
+                shown = Group(
+                    Text(error.message, "red"),
+                    Text(voice.pasteable(error.hint), "cyan"),
+                )
+            live.update(shown, refresh=True)
+            time.sleep(_WATCH_EVERY)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What is known at one moment."""
+
+    found: Survey
+    states: tuple[ProfileStatus, ...]
+    served: Counter[str] | None
+    absent: bool
+    now: float
+
+    @property
+    def settings(self) -> Settings:
+        return self.found.settings
+
+
+def _view(found: Survey, names: tuple[str, ...]) -> _View:
+    """Look at the profiles of these *names*, at all without; raises ConfigError."""
+    import asyncio
+
+    from everbearer.cli.served import default_folder, served
+    from everbearer.stores import open_store
+    from everbearer.stores.memory import MemoryStore
+
     settings = found.settings
+    if found.problems and not settings.profiles.keys() >= set(names):
+        raise ConfigError(*found.problems)
+    wanted = chosen(settings, names) if names else tuple(settings.profiles)
     store = open_store(settings.store, make=False) if settings.profiles else None
     states = asyncio.run(_states(settings, store)) if store is not None else ()
-    absent = settings.store.path is not None and isinstance(store, MemoryStore)
-    if as_json:
-        voice.result(json.dumps(_as_json(found, states, absent=absent), indent=2))
-        return code
-    _tell(found, states, absent=absent)
-    return code
+    return _View(
+        found=found,
+        states=tuple(each for each in states if each.name in wanted),
+        served=served(settings.source, default_folder()),
+        absent=settings.store.path is not None and isinstance(store, MemoryStore),
+        now=time.time(),
+    )
 
 
-def _tell(found: Survey, states: Sequence[ProfileStatus], *, absent: bool) -> None:
-    settings = found.settings
+def _overview(view: _View) -> Overview:
+    from everbearer.cli.status_table import Overview
+
+    return Overview(view.settings, view.states, view.served, view.now)
+
+
+def _tell(view: _View) -> None:
+    settings = view.settings
     for warning in settings.warnings:
         voice.warn(warning)
-    voice.mistakes(found.problems)
-    if found.problems:
+    voice.mistakes(view.found.problems)
+    if view.found.problems:
         voice.warn("a proxy that runs keeps the configuration that it had")
     if elsewhere := real_box.warning(settings):
         voice.warn(elsewhere)
-    if absent:
+    if view.absent:
         voice.say(f"no store yet: {settings.store.path} is made with the first use")
-    if states:
-        _print(_table(settings, states, time.time()))
-    for state in states:
+    if view.states:
+        _print(_overview(view))
+    for message, hint in _troubles(view):
+        voice.warn(message)
+        voice.hint(hint)
+
+
+def _lines(view: _View) -> Iterator[tuple[str, str]]:
+    """Return what stands below the table that is watched, with its colours."""
+    for problem in view.found.problems:
+        yield voice.printable(voice.pasteable(str(problem))), "red"
+    if elsewhere := real_box.warning(view.settings):
+        yield voice.printable(elsewhere), "yellow"
+    for message, hint in _troubles(view):
+        yield voice.printable(message), "yellow"
+        yield voice.printable(voice.pasteable(hint)), "cyan"
+
+
+def _troubles(view: _View) -> Iterator[tuple[str, str]]:
+    """Return what a person should know of the profiles, and what to do."""
+    for state in view.states:
         for notice in state.notices:
-            voice.warn(f"{state.name}: {notice.message}")
-            voice.hint(notice.hint)
-        if state.refresh_hint and state.trouble is None:
-            _warn_of_the_end(state, time.time())
+            yield f"{state.name}: {notice.message}", notice.hint
         if state.trouble is not None:
-            voice.warn(f"{state.name}: {state.trouble.message}")
-            voice.hint(_hint(settings.profiles[state.name], state))
+            hint = _hint(view.settings.profiles[state.name], state)
+            yield f"{state.name}: {state.trouble.message}", hint
+        elif state.refresh_hint:
+            yield _end_of(state, view.now), state.refresh_hint
 
 
-def _warn_of_the_end(state: ProfileStatus, now: float) -> None:
+def _end_of(state: ProfileStatus, now: float) -> str:
     ends_at = state.refresh_ends_at or now
     day = time.strftime("%Y-%m-%d", time.localtime(ends_at))
     what = (
         f"ended on {day}" if ends_at <= now else f"ends on {day} unless it is renewed"
     )
-    voice.warn(f"{state.name}: the refresh token {what}")
-    voice.hint(state.refresh_hint)
+    return f"{state.name}: the refresh token {what}"
 
 
 async def _states(settings: Settings, store: Store) -> tuple[ProfileStatus, ...]:
+    from everbearer.broker import Broker
+
     async with running(Broker(settings, lambda: settings, store=store)) as broker:
         return await broker.status()
 
 
-def _table(settings: Settings, states: Sequence[ProfileStatus], now: float) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("profile", "grant", "client", "subject", "state", "left"):
-        # Where there is little room these two are narrowed, and no other.
-        table.add_column(column, no_wrap=column not in {"client", "subject"})
-    table.add_column("refresh token")
-    for state in states:
-        profile = settings.profiles[state.name]
-        table.add_row(
-            _text(state.name),
-            state.grant,
-            _text(profile.key.client_id or "-"),
-            _text(_subject(profile) or "-"),
-            Text(state.state, _COLOURS.get(state.state, "")),
-            "-" if state.expires_in is None else voice.duration(state.expires_in),
-            _refresh_token(state, now),
-        )
-    return table
-
-
-def _refresh_token(state: ProfileStatus, now: float) -> Text:
-    if state.refresh_issued_at is None:
-        return Text("-")
-    age = f"{voice.duration(max(0.0, now - state.refresh_issued_at))} old"
-    if state.refresh_ends_at is None:
-        return Text(age)
-    left = state.refresh_ends_at - now
-    colour = "red" if state.refresh_hint else ""
-    if left <= 0:
-        return Text(f"{age}, ended", colour)
-    return Text(f"{age}, ends in {voice.duration(left)}", colour)
-
-
-def _text(value: str) -> Text:
-    """Keep rich from reading brackets as its markup."""
-    return Text(voice.printable(value))
-
-
-def _subject(profile: Profile) -> str:
-    """Return whom the token acts for, as far as the configuration knows it."""
-    if profile.as_user:
-        return f"as user {profile.as_user}"
-    # The other grants' identity is a seed's fingerprint or a profile's name.
-    named = profile.grant is not None and not profile.grant.seed
-    return profile.key.identity if named else ""
-
-
 def _hint(profile: Profile, state: ProfileStatus) -> str:
+    from everbearer.stores.contract import TroubleKind
+
     assert state.trouble is not None
     match state.trouble.kind:
         case TroubleKind.REAUTHORIZE if profile.grant is not None:
-            return profile.grant.reauthorize_hint(profile.name)
+            return profile.grant.reauthorize_hint(profile.name, state.trouble.message)
         case TroubleKind.CONFIGURATION:
             return TokenRequestRejected.default_hint
     return f"run: everbearer renew {profile.name}"
 
 
-def _print(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE)
-    console.print(table)
+def _print(shown: Overview) -> None:
+    from rich.console import Console
+
+    terminal = Console()
+    console = Console(
+        file=StringIO(),
+        force_terminal=terminal.is_terminal,
+        width=terminal.width if terminal.is_terminal else _WIDE,
+        highlight=False,
+    )
+    console.print(shown)
+    assert isinstance(console.file, StringIO)
+    voice.result(console.file.getvalue().removesuffix("\n"))
 
 
-def _as_json(
-    found: Survey, states: Sequence[ProfileStatus], *, absent: bool
-) -> dict[str, Any]:
-    settings = found.settings
+def _as_json(view: _View) -> dict[str, Any]:
+    settings = view.settings
     return {
         "configuration": str(settings.source),
-        "problems": problems_for_programs(found.problems),
+        "problems": problems_for_programs(view.found.problems),
         "not_the_real_box": real_box.elsewhere(settings),
-        "no_store_yet": absent,
+        "no_store_yet": view.absent,
         "profiles": [
-            _profile(settings.profiles[state.name], state) for state in states
+            _profile(settings.profiles[state.name], state)
+            | {"served": None if view.served is None else view.served[state.name]}
+            for state in view.states
         ],
     }
 
 
 def _profile(profile: Profile, state: ProfileStatus) -> dict[str, Any]:
+    from everbearer.cli.status_table import subject
+
     shown = asdict(state)
     if state.expires_in is not None and math.isinf(state.expires_in):
         shown["expires_in"] = None  # JSON has no infinity
     shown["client_id"] = profile.key.client_id
-    shown["subject"] = _subject(profile)
+    shown["subject"] = subject(profile)
     if state.trouble is not None:
         shown["trouble"] = {
             "kind": state.trouble.kind.value,
@@ -209,6 +267,6 @@ def _profile(profile: Profile, state: ProfileStatus) -> dict[str, Any]:
             "since": state.trouble.since,
             "attempts": state.trouble.attempts,
             "retry_at": state.trouble.not_before or None,
-            "hint": _hint(profile, state),
+            "hint": voice.pasteable(_hint(profile, state)),
         }
     return shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,6 @@ import click
 from everbearer.cli import voice
 from everbearer.cli.configuration import file_option, json_option, read
 from everbearer.errors import StoreError
-from everbearer.stores import migrate_store, open_store, store_place
-from everbearer.stores.keys import key_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +32,9 @@ def path(config: Path | None, *, as_json: bool) -> None:
 
     As the configuration has it: nothing is opened, and no secret is told.
     """
+    from everbearer.stores import store_place
+    from everbearer.stores.keys import key_place
+
     settings = read(config)
     told = {"kind": settings.store.scheme, "store": store_place(settings.store)}
     if settings.store.key is not None:
@@ -56,6 +56,8 @@ def migrate(config: Path | None) -> None:
     Does nothing where there is nothing to do. A store in a file is also made by
     its first use; one in PostgreSQL by this command alone.
     """
+    from everbearer.stores import migrate_store
+
     voice.result(voice.printable(migrate_store(read(config).store)))
 
 
@@ -69,6 +71,10 @@ def verify(config: Path | None, *, as_json: bool) -> int:
     Changes nothing. With a bad record, or a store that cannot be opened, the
     exit code is 3.
     """
+    import asyncio
+
+    from everbearer.stores import open_store, store_place
+
     settings = read(config)
     place = store_place(settings.store)
     try:
@@ -76,7 +82,7 @@ def verify(config: Path | None, *, as_json: bool) -> int:
     except StoreError as error:
         if not as_json:
             raise
-        problem = {"error": error.message, "hint": error.hint}
+        problem = {"error": error.message, "hint": voice.pasteable(error.hint)}
         voice.result(json.dumps({"store": place, "ok": False, **problem}, indent=2))
         return error.exit_code
     bad = [each for each in found if each.flaw is not None]
@@ -120,7 +126,7 @@ def _as_json(
                 "digest": each.digest[:8],
                 "profiles": _profiles(each, settings),
                 "message": each.flaw.message,
-                "hint": each.flaw.hint,
+                "hint": voice.pasteable(each.flaw.hint),
             }
             for each in found
             if each.flaw is not None

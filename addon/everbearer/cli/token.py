@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from typing import TYPE_CHECKING
@@ -29,23 +28,34 @@ if TYPE_CHECKING:
 @click.command(epilog="\b\nExample:\n  everbearer token -c box/all.toml jwt")
 @file_option
 @json_option
+@click.option(
+    "--header", is_flag=True, help="Print the whole field: Authorization: Bearer …"
+)
 @click.argument("profile", required=False)
-def command(config: Path | None, profile: str | None, *, as_json: bool) -> None:
+def command(
+    config: Path | None, profile: str | None, *, as_json: bool, header: bool
+) -> None:
     """
     Print a valid access token, renewed where that is needed.
 
     Without PROFILE that of default_profile, or of the only one. The token is a
     secret: whoever reads it can act as you until it ends.
     """
+    if as_json and header:
+        raise click.UsageError("--json and --header exclude each other")
+    import asyncio
+
     settings = read_and_warn(config)
     (name,) = chosen(settings, [profile] if profile else [])
     if elsewhere := real_box.warning(settings):
         voice.warn(elsewhere)
     credential, left = asyncio.run(_obtain(make_broker(settings), name))
     voice.say(f"the access token of {name}, good for {voice.duration(left)}")
-    voice.result(
-        _json(credential, left) if as_json else credential.token.value.reveal()
-    )
+    token = credential.token.value.reveal()
+    if as_json:
+        voice.result(_json(credential, left))
+    else:
+        voice.result(f"Authorization: Bearer {token}" if header else token)
 
 
 async def _obtain(broker: Broker, name: str) -> tuple[Credential, float]:

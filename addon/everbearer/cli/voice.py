@@ -15,18 +15,35 @@ import math
 import os
 import sys
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from everbearer.errors import EverbearerError
+from everbearer.settings.locate import in_full
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from everbearer.errors import Problem
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
+
+_source: ContextVar[Path | None] = ContextVar("_source", default=None)
+
+
+def speak_of(source: Path | None) -> None:
+    """Name this configuration in every command told, where it has to be named."""
+    _source.set(source)
+
+
+def pasteable(text: str) -> str:
+    """Return *text* with the configuration in its commands, as they are told here."""
+    return in_full(text, _source.get())
 
 
 def say(text: str, colour: str | None = None) -> None:
@@ -60,8 +77,17 @@ def hint(text: str) -> None:
 
 
 def result(text: str) -> None:
-    """Print a result on standard output."""
-    click.echo(text, color=coloured())
+    """Print a result on standard output; EverbearerError where it does not fit."""
+    try:
+        click.echo(text, color=coloured())
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        why = (failure.strerror or type(failure).__name__).lower()
+        raise EverbearerError(
+            f"standard output cannot be written: {why}",
+            hint="make room there, or write it elsewhere",
+        ) from None
 
 
 def coloured() -> bool | None:
@@ -96,22 +122,23 @@ def duration(seconds: float) -> str:
 
 def fall_silent() -> None:
     """
-    Drop what nobody can read any more, before the program exits.
+    Drop what cannot be written any more, before the program exits.
 
     Python would try to write it a last time, and exit with 120.
     """
-    # None: it was closed from the start.
-    if sys.stderr is None or sys.stderr.closed:
-        return
-    try:
-        sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        # None: it was closed from the start.
+        if stream is None or stream.closed:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _line(text: str, colour: str | None) -> None:
     prefix = click.style("everbearer:", dim=True)
-    shown = printable(text)
+    shown = printable(pasteable(text))
     styled = click.style(shown, fg=colour) if colour else shown
     # A closed terminal, a pipe whose reader has gone (OSError), a closed stream.
     with suppress(OSError, ValueError):

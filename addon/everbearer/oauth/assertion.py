@@ -1,21 +1,19 @@
-"""A signed statement of who asks: the JWT of RFC 7523, and the key that signs it."""
+"""
+A signed statement of who asks: the JWT of RFC 7523, and the key that signs it.
+
+What loads keys and signs is imported when a grant does: most have no such key.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
-
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING, Final
 
 from everbearer.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512")
 """What Box accepts (developer.box.com, authentication/jwt, 2026-02-16)."""
@@ -44,6 +42,11 @@ class PrivateKey:
                 f"the private key has {self.key.key_size} bits;"
                 f" make one with at least {MIN_KEY_BITS}"
             )
+        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - see above
+            Encoding,
+            PublicFormat,
+        )
+
         public = self.key.public_key().public_bytes(
             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         )
@@ -72,6 +75,10 @@ def load_private_key(pem: Secret, passphrase: Secret | None) -> PrivateKey:
     ends may be written as `\n`, as environment files have them. ValueError
     says what is wrong and never quotes the key.
     """
+    from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 - see above
+        RSAPrivateKey,
+    )
+
     text = pem.reveal().replace("\\r", "").replace("\\n", "\n")
     if _MARK not in text:
         raise ValueError("this is no private key in PEM form")
@@ -114,6 +121,8 @@ def build_assertion(
         "jti": jti,
         "exp": expires_at,
     }
+    import jwt  # noqa: PLC0415 - see above
+
     headers = {"typ": "JWT"} | ({"kid": key_id} if key_id else {})
     return Secret(jwt.encode(claims, key.key, algorithm, headers))
 
@@ -125,6 +134,11 @@ def _loaded(text: str, passphrase: Secret | None) -> object | None:
     A value instead of the library's exception: what that quotes is not ours to
     judge, and it must not become the context of another.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - see above
+        load_pem_private_key,
+    )
+
     try:
         password = None
         if passphrase is not None:

@@ -11,9 +11,14 @@ _RENEWED_SHARE: Final = 0.75
 _WARNED_SECONDS: Final = 14 * _DAY
 
 
-def renewed_at(issued_at: float, life: float) -> float:
-    """Return when an unused refresh token is renewed (seconds since the epoch)."""
-    return issued_at + _RENEWED_SHARE * life
+def is_due(issued_at: float, life: float, wall: float) -> bool:
+    """
+    Tell whether an unused refresh token is to be renewed.
+
+    So it is where it seems to be issued tomorrow or later: some clock was wrong,
+    and nobody knows its age.
+    """
+    return wall >= issued_at + _RENEWED_SHARE * life or issued_at > wall + _DAY
 
 
 def ends_soon(ends_at: float, wall: float) -> bool:

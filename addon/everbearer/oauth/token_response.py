@@ -104,12 +104,27 @@ def parse_token_response(
     `now` (seconds since the epoch) is the clock against which a date in
     Retry-After is read where the answer has no date of its own. No message
     holds anything of the body but the error's code and description, masked.
+    A TokenResponseMalformed carries the refresh token of a response that is of
+    no use otherwise: where the grant uses one, the response is a JSON object of
+    status 200, and the refresh token well-formed and not blank. Whether it is
+    another one than was sent is for the caller to see.
     """
     if answer.status != HTTPStatus.OK:
-        raise _failure(answer, now)
+        raise failure(answer, now)
     fields = _json_object(answer.body)
     if fields is None:
         raise TokenResponseMalformed(f"the token endpoint answers {_kind(answer)}")
+    try:
+        return _token_response(fields, default_expires_in, needs_refresh_token)
+    except TokenResponseMalformed as malformed:
+        if needs_refresh_token:
+            malformed.refresh_token = _carried(fields)
+        raise
+
+
+def _token_response(
+    fields: Mapping[str, object], default_expires_in: float, needs_refresh_token: bool
+) -> TokenResponse:
     token_type = fields.get("token_type")
     if token_type is not None and not (
         isinstance(token_type, str) and token_type.lower() == "bearer"
@@ -145,7 +160,8 @@ def rejection(answer: TokenAnswer) -> Rejection | None:
     return Rejection(answer.status, error, text)
 
 
-def _failure(answer: TokenAnswer, now: float) -> GrantError:
+def failure(answer: TokenAnswer, now: float) -> GrantError:
+    """Return what an answer that is not 200 means; `now` as above."""
     status = answer.status
     if status == HTTPStatus.CONFLICT:
         return TokenEndpointUnavailable(
@@ -222,6 +238,14 @@ def _token(fields: Mapping[str, object], name: str, form: re.Pattern[str]) -> Se
             f"the token response holds a {name} that is not visible ASCII text"
         )
     return Secret(value)
+
+
+def _carried(fields: Mapping[str, object]) -> Secret | None:
+    """Return the refresh token of a malformed response, None without a proper one."""
+    value = fields.get("refresh_token")
+    if not isinstance(value, str) or not _REFRESH_TOKEN.fullmatch(value):
+        return None
+    return Secret(value) if value.strip() else None
 
 
 def _expires_in(value: object, default: float) -> float:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = frozenset({Existing.NONE, Existing.EMPTY})
 
+_TOKENS: Final = frozenset({Existing.FOREIGN, Existing.OURS})
+
 _INJECTED: Final[Mapping[Existing, tuple[str, str]]] = {
     Existing.NONE: ("missing", "the request has no credential"),
     Existing.EMPTY: ("empty", "the request's credential is empty"),
@@ -30,7 +32,7 @@ def verdict(view: RequestView, rule: Rule, rules: RuleSet, profile: str) -> Verd
     """Return the verdict for a request that *profile* may serve."""
     kind = view.authorization.kind
     kept = rule.existing is ExistingPolicy.KEEP and kind not in _NOTHING
-    if kept or kind is Existing.FOREIGN or view.query_token:
+    if kept or view.query_token or _is_anothers(view, profile):
         return _client_has_one(view, rule, rules, profile)
     return _inject(view, rule, rules, profile, _INJECTED[kind])
 
@@ -39,21 +41,55 @@ def _client_has_one(
     view: RequestView, rule: Rule, rules: RuleSet, profile: str
 ) -> Verdict:
     heal = None
-    match rule.existing:
+    policy = rule.existing
+    if policy is ExistingPolicy.FILL and _is_of_our_grant(view, profile):
+        policy = ExistingPolicy.HEAL
+    match policy:
         case ExistingPolicy.REPLACE:
             why = ("replaced", "the client's own token is replaced")
             return _inject(view, rule, rules, profile, why)
         case ExistingPolicy.KEEP if view.authorization.kind is Existing.REDACTED:
             return _redacted(rule, profile)
+        case ExistingPolicy.HEAL if not _acts_alike(view, rules, profile):
+            pass
         case ExistingPolicy.HEAL if profile in view.authorization.rejected_for:
             why = ("healed", "the client's own token was rejected before")
             return _inject(view, rule, rules, profile, why)
         case ExistingPolicy.HEAL:
-            # Healed or not, the request acts as the user whom it names.
             unfit = _unfit(view, rule, rules, profile)
             heal = None if unfit else profile
     reason = "the client's own token is respected"
     return Pass("client_token", reason, rule.label, heal)
+
+
+def _acts_alike(view: RequestView, rules: RuleSet, profile: str) -> bool:
+    """
+    Tell whether As-User is the same with the client's token and with ours.
+
+    Without it the client's acts as the token's owner: then healing would have
+    the request act as somebody else.
+    """
+    configured = rules.as_user.get(profile, "")
+    sent = tuple(value.strip() for value in view.as_user)
+    return not configured or sent == (configured,)
+
+
+def _is_anothers(view: RequestView, profile: str) -> bool:
+    """Tell whether the request has a token that is not for *profile*."""
+    sent = view.authorization
+    # One for another profile of ours may act as another user.
+    ours = sent.kind is Existing.OURS and profile in sent.issued_for
+    return sent.kind in _TOKENS and not ours
+
+
+def _is_of_our_grant(view: RequestView, profile: str) -> bool:
+    """
+    Tell whether the client got its token by the refresh token of *profile*.
+
+    It is as good as ours while it lives, and acts as the same user unless
+    As-User says otherwise: ours may take its place.
+    """
+    return not view.query_token and profile in view.authorization.issued_for
 
 
 def several(view: RequestView) -> Refuse | None:

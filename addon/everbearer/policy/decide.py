@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from everbearer.policy import browser, choice, credential, framing, names
+from everbearer.policy import browser, choice, credential, framing, names, users
 from everbearer.policy.paths import readings
 from everbearer.policy.rules import Action
 from everbearer.policy.verdict import Pass, Refuse
@@ -29,7 +29,8 @@ def decide(view: RequestView, rules: RuleSet) -> Verdict:
     An `Inject` means: the verified destination is https on port 443 of a host
     that the verdict's rule names, every name in the request agrees with it, all
     readings of the path lead to that rule, no untrusted web page is involved,
-    and the profile is one of the rule's.
+    who asks is a user where there are any, and the profile is one of the rule's
+    and, if he has some, of the user's.
     """
     verdict = _decide(view, rules)
     if isinstance(verdict, Refuse) and _may_be_capability(view, rules):
@@ -38,7 +39,11 @@ def decide(view: RequestView, rules: RuleSet) -> Verdict:
 
 
 def _decide(view: RequestView, rules: RuleSet) -> Verdict:
-    host = framing.refusal(view) or names.destination(view, rules)
+    host = (
+        users.unfit(view, rules)
+        or framing.refusal(view)
+        or names.destination(view, rules)
+    )
     if not isinstance(host, str):
         return host
     rule = credential.several(view) or _rule(view, rules.for_host(host))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from everbearer.policy.hosts import normalise_host, split_authority
+from everbearer.policy.hosts import HTTPS_PORT, normalise_host, split_authority
 from everbearer.policy.paths import readings
 
 if TYPE_CHECKING:
     from everbearer.policy.view import RequestView
-
-_HTTPS_PORT = 443
 
 
 def asks(view: RequestView, url: str) -> bool:
@@ -28,7 +26,7 @@ def asks(view: RequestView, url: str) -> bool:
         paths = readings(view.path)
     except ValueError:
         return False
-    if not same or view.port != (port or _HTTPS_PORT):
+    if not same or view.port != (port or HTTPS_PORT):
         return False
     wanted = (parts.path or "/").rstrip("/").casefold()
     return any(path.rstrip("/").casefold() == wanted for path in paths)

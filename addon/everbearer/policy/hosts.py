@@ -11,14 +11,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import unquote
 
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+"""This machine's own names, as tools and browsers have them."""
+
+NOWHERE: Final = "everbearer.invalid"
+"""The server that everbearer asks for where it must be refused (RFC 6761 §6.4)."""
+
+HTTPS_PORT: Final = 443
+LARGEST_PORT: Final = 65535
+
 _LONGEST_NAME: Final = 253
 """In text, without the trailing dot (RFC 1035 §2.3.4: 255 octets on the wire)."""
-
-_LARGEST_PORT: Final = 65535
 
 _LABELS_AFTER_STAR: Final = 2
 """`*.com` and `app-*.com` would name hosts that anybody can register."""
@@ -46,6 +54,7 @@ class NonAsciiHost(ValueError):  # noqa: N818 - what it is, not that it is one
         super().__init__(f"a host name has other than ASCII characters: {fix}")
 
 
+@lru_cache(maxsize=1024)  # names are short once they are legal, others are not kept
 def normalise_host(raw: str) -> str:
     """
     Return the one spelling of a host name or IP address.
@@ -92,6 +101,7 @@ def is_address(name: str) -> bool:
     return ":" in name or _NUMBER.fullmatch(name.rpartition(".")[2]) is not None
 
 
+@lru_cache(maxsize=256)  # of clients, who are few, or known to be
 def is_loopback(host: str) -> bool:
     """Tell whether a name or an IP address, without brackets, is this machine's own."""
     if host == "localhost":
@@ -109,6 +119,7 @@ def join_authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+@lru_cache(maxsize=1024)  # as above
 def split_authority(raw: str) -> tuple[str, int | None]:
     """
     Return the normalised host and the port of a Host or `:authority` text.
@@ -125,7 +136,7 @@ def split_authority(raw: str) -> tuple[str, int | None]:
     if match[2] is None:
         return host, None
     port = int(match[2])
-    if port > _LARGEST_PORT:
+    if port > LARGEST_PORT:
         raise ValueError("not a legal port")
     return host, port
 

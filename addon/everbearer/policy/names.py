@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from everbearer.policy.hosts import (
+    HTTPS_PORT,
     NonAsciiHost,
     join_authority,
     normalise_host,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from everbearer.policy.rules import RuleSet
     from everbearer.policy.view import RequestView
 
-_HTTPS_PORT: Final = 443
 _HTTP_PORT: Final = 80
 
 
@@ -133,7 +133,7 @@ def _foreign_to_listener(
     """
     if len(names) > 1:
         return names
-    default = _HTTP_PORT if view.sni is None else _HTTPS_PORT
+    default = _HTTP_PORT if view.sni is None else HTTPS_PORT
     asked = {join_authority(name, port or default) for name, port in authorities}
     return asked - view.listener.own_authorities
 
@@ -174,11 +174,11 @@ def _insecure(
     ports = {view.port}
     if not view.listener.reverse:
         ports.update(port for _, port in authorities if port is not None)
-    if ports != {_HTTPS_PORT}:
+    if ports != {HTTPS_PORT}:
         return Refuse(
             421,
             "wrong_port",
-            f"rules name {host} on port {_HTTPS_PORT} only",
+            f"rules name {host} on port {HTTPS_PORT} only",
             f"use https://{host}/, without another port",
         )
     return None

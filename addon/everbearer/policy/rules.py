@@ -74,8 +74,9 @@ class RuleSet:
     All rules in order of precedence, and what else a decision goes by.
 
     `unmatched` is "tunnel", "refuse" or "inspect"; `as_user` has the user that
-    a profile acts for. Raises ValueError for a rule that injects without naming
-    a profile, and for names of profiles that there are not.
+    a profile acts for; `guarded` tells that there are proxy users.
+    Raises ValueError for a rule that injects without naming a profile, and for
+    names of profiles that there are not.
     """
 
     rules: tuple[Rule, ...]
@@ -84,6 +85,7 @@ class RuleSet:
     browser_origins: frozenset[str] = frozenset()
     unmatched: str = "tunnel"
     as_user: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = False
     _exact: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False)
     _wild: Mapping[str, tuple[tuple[HostPattern, int, Rule], ...]] = field(
         init=False, repr=False

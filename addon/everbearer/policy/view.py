@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from everbearer.policy.hosts import join_authority
 
@@ -26,12 +27,26 @@ class Authorization:
     The client's own credential, as far as a decision needs to know it.
 
     `rejected_for` are the profiles for which this very token of this very
-    client was answered 401 before (known under `heal` only).
+    client was answered 401 before (known where it is healed), `issued_for` those
+    of whose grant it is: handed out by us, or got by a client's own redeem.
     """
 
     kind: Existing = Existing.NONE
     fingerprint: str = ""
     rejected_for: frozenset[str] = frozenset()
+    issued_for: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """A verified proxy user; `profiles` are those that he may use, () for all."""
+
+    name: str
+    profiles: tuple[str, ...] = ()
+
+
+OWNER: Final = UserView("")
+"""Who works the proxy's own interface: no client, and asked for no password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,7 @@ class RequestView:
     http2: bool = False
     server_http2: bool = False  # the server connection already speaks HTTP/2
     listener: ListenerView = field(default_factory=ListenerView)
+    user: UserView | None = None
     direct: bool = False  # sent to the explicit proxy as to a server
     profile_fields: tuple[str, ...] = ()  # values of Everbearer-Profile
     origins: tuple[str, ...] = ()

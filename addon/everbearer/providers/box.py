@@ -7,12 +7,13 @@ commit c9a878a9 (2026-06-29). The hosts are the same for FedRAMP customers.
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from everbearer.policy.hosts import HostPattern
 from everbearer.policy.paths import PathPattern
 from everbearer.policy.rules import Action, Rule
-from everbearer.providers.contract import Preset
+from everbearer.providers.contract import Preset, Who
 
 
 def _hosts(*patterns: str) -> tuple[HostPattern, ...]:
@@ -21,6 +22,20 @@ def _hosts(*patterns: str) -> tuple[HostPattern, ...]:
 
 def _paths(*patterns: str) -> tuple[PathPattern, ...]:
     return tuple(map(PathPattern.parse, patterns))
+
+
+def _user(body: bytes) -> str:
+    """Return "name (login)" of a user (openapi, GET /users/me)."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(found, dict):
+        return ""
+    name, login = found.get("name"), found.get("login")
+    if not isinstance(name, str):
+        return ""
+    return f"{name} ({login})" if isinstance(login, str) else name
 
 
 _EXCLUSIONS: Final = (
@@ -79,4 +94,8 @@ BOX: Final = Preset(
     default_expires_in=3600.0,
     # authentication/tokens/refresh: 60 days, or one use.
     refresh_token_life=60 * 86400.0,
+    # Box Verified Enterprise has ent.box.com instead (oauth2/without-sdk).
+    authorize_url="https://account.box.com/api/oauth2/authorize",
+    revoke_url="https://api.box.com/oauth2/revoke",
+    who=Who("https://api.box.com/2.0/users/me?fields=name,login", _user),
 )

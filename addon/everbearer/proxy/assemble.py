@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everbearer.proxy import pressure
 from everbearer.proxy.authorize import Authorizer
 from everbearer.proxy.bodies import EverbearerBodies
 from everbearer.proxy.connections import EverbearerConnections
 from everbearer.proxy.direct import Direct
+from everbearer.proxy.door import Door
 from everbearer.proxy.exchanges import EverbearerExchanges
 from everbearer.proxy.guard import EverbearerGuard
 from everbearer.proxy.life import EverbearerLife
 from everbearer.proxy.notes import Notes
 from everbearer.proxy.options import IDLE_TIMEOUT
 from everbearer.proxy.poison import Poison
+from everbearer.proxy.reach import Reach
 from everbearer.proxy.recovery import Recovery
 from everbearer.proxy.replay import Replays
 from everbearer.proxy.replay_connection import Limits
+from everbearer.proxy.servers import EverbearerServers
 from everbearer.proxy.tokens import EverbearerTokens
 from everbearer.proxy.trust_hint import EverbearerTrustHint
 from everbearer.schemes import SCHEMES
@@ -49,12 +53,15 @@ def assemble(
     *control_ports* are out of clients' reach; *keep_bodies* makes short answers
     visible in flows although they are streamed.
     """
+    pressure.apply()
     notes, poison, direct = Notes(), Poison(), Direct()
+    door, reach = Door(broker, notes), Reach(broker)
     authorizer = Authorizer(broker)
     recovery = Recovery(broker, authorizer, Replays(authorizer, notes, Limits()))
     front: list[object] = [
-        EverbearerConnections(broker, poison, direct, control_ports),
-        EverbearerTrustHint(),
+        EverbearerConnections(broker, poison, direct, door, reach),
+        EverbearerServers(broker, poison, door, reach, control_ports),
+        EverbearerTrustHint(broker),
         EverbearerTokens(
             broker,
             notes,
@@ -62,6 +69,8 @@ def assemble(
             recovery,
             poison,
             direct,
+            door,
+            reach,
             keep_bodies=keep_bodies,
         ),
         EverbearerExchanges(broker, notes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from everbearer.policy.query import name_of
+from everbearer.proxy.redact import encoded
 from everbearer.recent import Recent
 from everbearer.schemes.contract import Need
 from everbearer.secret import Secret
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from everbearer.broker import Broker
     from everbearer.policy.view import RequestView
     from everbearer.schemes.contract import Changes, Credential, Scheme
+
+_ANY: Final = "surrogateescape"
+"""How mitmproxy encodes fields."""
 
 _LEARNED_MEMORY: Final = 1024
 """Of how many profiles and destinations is kept what was learned."""
@@ -73,15 +77,22 @@ def _place(view: RequestView, profile: str) -> _Place:
 
 def _apply(flow: HTTPFlow, scheme: Scheme, changes: Changes) -> None:
     fields = flow.request.headers
-    for name in scheme.fields:
-        fields.pop(name, None)
+    # One walk over them; mitmproxy's own methods take several for each name.
+    owned = encoded(scheme.fields)
+    fields.fields = tuple(
+        [field for field in fields.fields if field[0].lower() not in owned]
+    )
     if scheme.query and "?" in flow.request.path:
         _remove_query(flow, scheme.query)
     for name, value in changes.fields:
         text = value.reveal() if isinstance(value, Secret) else value
         # Every field name is the same in any case (RFC 9110 §5.1); the usual
         # spelling serves whoever reads the traffic.
-        fields[name.title()] = text
+        spelt = name.title()
+        if name in scheme.fields:  # there is none now
+            fields.fields += ((spelt.encode(), text.encode("utf-8", _ANY)),)
+        else:
+            fields[spelt] = text
 
 
 def _remove_query(flow: HTTPFlow, owned: frozenset[str]) -> None:

@@ -55,7 +55,7 @@ class EverbearerBodies:
             flow.request.stream = False
             await self._authorize(note)
         except BaseException as error:
-            fail_closed(flow, note, error, self._broker.problems)
+            fail_closed(flow, note, error, self._broker.standing)
 
     async def _authorize(self, note: Note) -> None:
         flow, spool, view = note.flow, note.spool, note.view
@@ -131,7 +131,7 @@ class EverbearerBodies:
 
     def _refuse(self, note: Note, refusal: Refusal) -> None:
         note.refusal = refusal
-        refuse(note.flow, refusal, self._broker.problems)
+        refuse(note.flow, refusal, self._broker.standing)
 
 
 def _not_kept(spool: Spool, profile: str) -> Refusal:

@@ -2,7 +2,7 @@
 What happens to a request's body on its way.
 
 Small bodies of known length are left to mitmproxy, which keeps them. All others
-are streamed; if they may have to be sent again, a spool keeps a copy. The
+are streamed; if a request may have to be sent again, a spool keeps a copy. The
 callables here are called by mitmproxy for each chunk and never raise: one that
 does would hang the client.
 """
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KEPT: Final = 1024 * 1024
-"""Bodies up to this many bytes, of known length, are kept whole in memory."""
+"""Bodies up to this many bytes, of known length, may be kept whole in memory."""
+
+HELD: Final = 64 * 1024
+"""Answers up to this many bytes, of known length, leave when they are whole."""
 
 
 def is_small(length: int | None) -> bool:

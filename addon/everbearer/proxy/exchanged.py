@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from everbearer.events import Exchanged
+from everbearer.policy.hosts import NOWHERE
 from everbearer.policy.paths import masked
 from everbearer.policy.verdict import Inject, Pass
 
@@ -45,6 +46,8 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
         token=credential.token.fingerprint if credential else "",
         client=flow.client_conn.peername[0],
         note=refused.detail if refused else note.remark,
+        user=view.user.name if view.user else "",
+        probe=refused is not None and view.authorities == (NOWHERE,),
     )
 
 

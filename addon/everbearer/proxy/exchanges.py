@@ -10,14 +10,15 @@ save them. What is sent to the server and to the client stays as it was.
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mitmproxy.net.http.http1 import expected_http_body_size
 
 from everbearer.errors import stopping
 from everbearer.oauth.client_form import FORM_LIMIT, is_form, redeem_in
+from everbearer.oauth.content_coding import INFLATED, inflate
 from everbearer.oauth.token_response import TokenAnswer
 from everbearer.policy.exchange import asks
 from everbearer.policy.verdict import Pass
@@ -28,6 +29,8 @@ from everbearer.renewal.endpoint import ANSWER_LIMIT
 from everbearer.report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from mitmproxy.http import HTTPFlow, Response
 
     from everbearer.broker import Broker
@@ -38,8 +41,6 @@ if TYPE_CHECKING:
 _CODED_LIMIT: Final = 4096
 """Bytes of an answer in a coding whose decoder knows no limit of its own."""
 
-_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
-
 
 @dataclass(slots=True)
 class _Exchange:
@@ -49,6 +50,8 @@ class _Exchange:
     view: RequestView
     target: Target
     redeem: ClientRedeem | None = None
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a server is asked: what comes from then on is its answer."""
 
 
 class EverbearerExchanges:
@@ -75,8 +78,12 @@ class EverbearerExchanges:
         except BaseException as error:
             self._fail_closed(flow, note, error)
 
-    async def request(self, flow: HTTPFlow) -> None:
+    def request(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """Let a redeem of ours leave only under the grant's lock."""
+        return self.hold(flow) if flow.id in self._exchanges else None
+
+    async def hold(self, flow: HTTPFlow) -> None:
+        """Do what `request` does, for a token request that is looked at."""
         exchange = self._exchanges.get(flow.id)
         if exchange is None or flow.response is not None or flow.error is not None:
             return
@@ -86,7 +93,7 @@ class EverbearerExchanges:
             if note is None:
                 return  # the last guard does not let it out
             note.target = None  # nor this one, until it is set again
-            body = internals.take_body(flow, flow.request)
+            body = internals.take_body(flow, flow.request, exchange.left.set)
             exchange.redeem = await self._begin(exchange, body or b"")
             note.target = exchange.target
         except BaseException as error:
@@ -127,7 +134,7 @@ class EverbearerExchanges:
             if note is not None:
                 note.target = None
                 note.refusal = refusal
-            refuse(flow, refusal, self._broker.problems)
+            refuse(flow, refusal, self._broker.standing)
         except BaseException as another:
             report("a refusal failed: the connection is closed", another)
             kill(flow)
@@ -143,7 +150,10 @@ class EverbearerExchanges:
             flow.request.data.content = None
             if exchange.redeem is None:
                 return
-            if Target.of(flow) != exchange.target:
+            if not exchange.left.is_set():
+                # A script answered it, and mitmproxy emulates this hook.
+                exchange.redeem.lost("it did not leave: something else answered it")
+            elif Target.of(flow) != exchange.target:
                 exchange.redeem.lost("it was moved to another server")
             elif _is_short(flow):
                 flow.response.stream = False
@@ -152,8 +162,12 @@ class EverbearerExchanges:
         except BaseException as error:
             report("an answer to a client's redeem could not be held", error)
 
-    async def response(self, flow: HTTPFlow) -> None:
+    def response(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """Save the pair that came, then let the client have it."""
+        return self.settle(flow) if flow.id in self._exchanges else None
+
+    async def settle(self, flow: HTTPFlow) -> None:
+        """Do what `response` does, for a token request that is looked at."""
         exchange = self._exchanges.get(flow.id)
         if exchange is None or flow.response is None:
             return
@@ -216,15 +230,8 @@ def _decoded(response: Response, coding: str, body: bytes) -> bytes:
     coding = coding.strip().lower()
     if coding in {"", "identity"} or not body:
         return body
-    if coding in {"gzip", "x-gzip", "deflate"}:
-        try:
-            inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
-            plain = inflating.decompress(body, ANSWER_LIMIT)
-        except zlib.error:
-            raise ValueError(coding) from None
-        if not inflating.eof:
-            raise ValueError(coding)
-        return plain
+    if coding in INFLATED:
+        return inflate(body, ANSWER_LIMIT)
     if len(body) > _CODED_LIMIT:
         raise ValueError(coding)
     whole = response.copy()

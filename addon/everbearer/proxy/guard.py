@@ -92,7 +92,7 @@ class EverbearerGuard:
 
     def _stop(self, flow: HTTPFlow, refusal: Refusal) -> None:
         try:
-            refuse(flow, refusal, self._broker.problems)
+            refuse(flow, refusal, self._broker.standing)
         except BaseException as error:
             report("a refusal failed: the connection is closed", error)
             kill(flow)
@@ -102,6 +102,5 @@ def _as_decided(flow: HTTPFlow, note: Note) -> bool:
     if Target.of(flow) != note.target:
         return False
     assert note.changes is not None
-    return all(
-        len(flow.request.headers.get_all(name)) == 1 for name, _ in note.changes.fields
-    )
+    there = [name.lower() for name, _ in flow.request.headers.fields]
+    return all(there.count(name.encode()) == 1 for name, _ in note.changes.fields)

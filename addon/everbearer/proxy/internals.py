@@ -10,39 +10,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from mitmproxy import ctx
 from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.flow import Flow
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 
+from everbearer.proxy import pressure
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from mitmproxy.certs import CertStore
     from mitmproxy.connection import Client, Connection, Server
     from mitmproxy.http import HTTPFlow, Message
     from mitmproxy.options import Options
-
+    from mitmproxy_rs import Stream
 
 _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
     ConnectionHandler: (
-        "_drain_lock",
-        "drain_writers",
-        "server_event",
-        "transports",
-        "wakeup_timer",
+        *("_drain_lock", "client", "drain_writers", "layer", "server_event"),
+        *("timeout_watchdog", "transports", "wakeup_timer"),
     ),
     Flow: ("_backup", "wait_for_resume"),
     HttpLayer: ("streams",),
-    HttpStream: ("request_body_buf", "state_consume_request_body"),
+    HttpStream: ("child_layer", "request_body_buf", "state_consume_request_body"),
     Proxyserver: ("connections", "servers"),
+    TlsConfig: ("certstore", "configure"),
+    **pressure.PARTS,
 }
-"""What is used here and in replay_connection, by class."""
+"""What is used here, in streams, pressure and replay_connection, by class."""
 
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""A connection that is closed is reset, and what was not acknowledged forgotten."""
 
+_CERTSTORE_OPTIONS: Final = {"cert_passphrase", "certs", "confdir", "key_size"}
+"""What makes `TlsConfig` read its CA again."""
+
+ONLY_INTERCEPTED: Final = "only_intercepted"
 _LOOK_EVERY: Final = 0.01
 """Seconds between two looks at whether an answer was sent."""
 
@@ -75,21 +86,42 @@ def set_idle_timeout(options: Options, seconds: int) -> None:
         vars(server)["TCP_TIMEOUT"] = seconds
 
 
+def show_certificates_of(tlsconfig: TlsConfig, store: CertStore) -> None:
+    """
+    Let mitmproxy show what *store* issues, and neither read nor make a CA.
+
+    `TlsConfig.configure` makes `certstore` anew from the files in `confdir`
+    whenever one of these options is updated; `running` calls it with a text.
+    To be called before the first of them is.
+    """
+    original: Callable[[set[str]], None] = tlsconfig.configure
+
+    def configure(updated: set[str] | str) -> None:
+        if not isinstance(updated, str):
+            original(updated - _CERTSTORE_OPTIONS)
+
+    tlsconfig.certstore = store
+    tlsconfig.__dict__["configure"] = configure
+
+
 def connection_handler(client: Client) -> ConnectionHandler | None:
     """Return what reads from *client*; None for a replay, which has no client."""
     proxyserver = ctx.master.addons.get("proxyserver")
     return proxyserver.connections.get(client.id) if proxyserver else None
 
 
+def clients() -> tuple[Client, ...]:
+    """Return who is connected to this proxy now."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    connections = proxyserver.connections if proxyserver else {}
+    return tuple(handler.client for handler in connections.values())
+
+
 def listening() -> frozenset[tuple[str, int]]:
     """Return the addresses on which this proxy serves."""
     proxyserver = ctx.master.addons.get("proxyserver")
     servers = proxyserver.servers if proxyserver else ()
-    return frozenset(
-        (address[0], address[1])
-        for server in servers
-        for address in server.listen_addrs
-    )
+    return frozenset(each[:2] for one in servers for each in one.listen_addrs)
 
 
 @contextlib.asynccontextmanager
@@ -102,38 +134,10 @@ async def reading_paused(client: Client) -> AsyncIterator[None]:
     enters memory. `transport.pause_reading()` does not hold.
     """
     handler = connection_handler(client)
-    if handler is None:
-        yield  # nobody reads: a saved flow is being replayed
-        return
-    async with handler._drain_lock:  # noqa: SLF001 - see above
+    # Nobody reads where a saved flow is being replayed.
+    lock = handler._drain_lock if handler else contextlib.nullcontext()  # noqa: SLF001 - see above
+    async with lock:
         yield
-
-
-def gather_into(flow: HTTPFlow, buffer: object) -> None:
-    """
-    Let mitmproxy gather the body of *flow*, in `requestheaders`, in *buffer*.
-
-    `HttpStream.state_consume_request_body` does to its `request_body_buf` what
-    `body.Held` can: it adds chunks with `+=`, asks for its length and its bytes
-    and clears it. A flow does not know its stream; what a connection knows is its
-    layers, of which an HTTP one has streams, and a stream (a CONNECT) layers.
-
-    Raises LookupError where there is none.
-    """
-    handler = connection_handler(flow.client_conn)
-    layers = list(handler.layer.context.layers) if handler else []
-    seen = set()
-    while layers:
-        layer = layers.pop()
-        if not isinstance(layer, HttpLayer) or id(layer) in seen:
-            continue
-        seen.add(id(layer))
-        for stream in layer.streams.values():
-            if getattr(stream, "flow", None) is flow:
-                stream.request_body_buf = buffer  # type: ignore[assignment]
-                return
-            layers += stream.context.layers
-    raise LookupError("the request has no stream")
 
 
 def set_address(server: Server, address: tuple[str, int] | None) -> None:
@@ -142,11 +146,33 @@ def set_address(server: Server, address: tuple[str, int] | None) -> None:
 
 
 def cut(flow: HTTPFlow) -> None:
-    """End *flow*, wherever it is: it does not leave, nor is its answer waited for."""
+    """
+    End *flow* wherever it is, and with it all that its client's connection carries.
+
+    Nothing of it leaves from now on. mitmproxy sees that a flow was killed between
+    two hooks only, and tells nobody which server connection is being made for it:
+    so all of them end, those too that wait for TCP or TLS.
+    """
     flow.resume()
     if flow.killable:
         flow.kill()
-    abort(flow.client_conn, flow.server_conn)
+    handler = connection_handler(flow.client_conn)
+    for connection, io in list(handler.transports.items()) if handler else ():
+        if io.writer is not None:
+            if connection is not flow.client_conn:
+                _forget_unsent(io.writer)
+            io.writer.close()
+        if io.handler is not None:
+            io.handler.cancel("cut")
+
+
+def _forget_unsent(writer: asyncio.StreamWriter | Stream) -> None:
+    """Send nothing more, neither what is buffered here nor what is in the kernel."""
+    if isinstance(writer, asyncio.StreamWriter):  # TCP; to UDP nothing is held back
+        with contextlib.suppress(OSError):  # it has ended already
+            connection = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        writer.transport.abort()
 
 
 def abort(client: Client, connection: Connection) -> None:
@@ -177,6 +203,7 @@ def after_resume(flow: HTTPFlow, check: Callable[[], None]) -> None:
             await original()
             check()
 
+    vars(wait_for_resume)[ONLY_INTERCEPTED] = True  # there is nothing to wait for else
     flow.__dict__["wait_for_resume"] = wait_for_resume
 
 
@@ -185,13 +212,16 @@ def drop_backup(flow: Flow) -> None:
     flow.__dict__["_backup"] = None
 
 
-def take_body(flow: HTTPFlow, message: Message) -> bytes | None:
+def take_body(
+    flow: HTTPFlow, message: Message, leaving: Callable[[], None] = lambda: None
+) -> bytes | None:
     """
     Take the body out of *message* until its hook is over, and return it.
 
     No addon after ours sees it then, nor saves it: mitmproxy awaits
     `wait_for_resume()` behind them all, and then sends what is there. That of a
-    request which was answered meanwhile is not put back.
+    request which was answered meanwhile is not put back. *leaving*, which must not
+    raise, is called when *message* is about to be sent.
     """
     body = message.data.content
     message.data.content = None
@@ -203,6 +233,8 @@ def take_body(flow: HTTPFlow, message: Message) -> bytes | None:
         leaves = message is flow.response or flow.response is None
         if leaves and message.data.content is None:  # else somebody wrote another
             message.data.content = body
+        if leaves:
+            leaving()
 
     flow.__dict__["wait_for_resume"] = wait_for_resume
     return body

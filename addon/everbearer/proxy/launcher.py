@@ -14,17 +14,26 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from mitmproxy import exceptions, optmanager
-from mitmproxy.options import Options
-from mitmproxy.tools import cmdline
-from mitmproxy.tools.main import process_options
-
 from everbearer.errors import ConfigError, Problem
 from everbearer.policy.hosts import join_authority
-from everbearer.proxy import internals
-from everbearer.proxy import options as our_options
-from everbearer.proxy.assemble import assemble
+from everbearer.proxy import speed
 from everbearer.proxy.authorities import authorities
+from everbearer.proxy.outgrown import tell_outgrown
+from everbearer.proxy.speed.loading import lightly
+
+with lightly():
+    from mitmproxy import exceptions, optmanager
+    from mitmproxy.options import Options
+    from mitmproxy.tools import cmdline
+    from mitmproxy.tools.main import process_options
+
+    from everbearer.proxy import internals
+    from everbearer.proxy import options as our_options
+    from everbearer.proxy.accepting import Doors, by_tcp_alone
+    from everbearer.proxy.assemble import assemble
+    from everbearer.proxy.issuing import OwnCertificates
+    from everbearer.proxy.joined import EverbearerFront
+    from everbearer.proxy.worker import Worker, catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +41,9 @@ if TYPE_CHECKING:
     from mitmproxy.master import Master
 
     from everbearer.broker import Broker
+    from everbearer.certificates import Issued
+    from everbearer.proxy.addresses import Sockets
+    from everbearer.workers.channel import Post
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +74,7 @@ class _Announce:
         for name in self._master.options.deferred:
             logger.warning("mitmproxy has no option %s: it does nothing", name)
         confdir = os.path.expanduser(self._master.options.confdir)  # noqa: PTH111 - as mitmproxy does
+        speed.settle()
         self._on_ready(Ready(listening, confdir))
 
 
@@ -70,27 +83,51 @@ async def run(
     *,
     ui: str,
     arguments: Sequence[str],
-    listeners: Sequence[str],
+    sockets: Sockets,
     on_ready: Callable[[Ready], None],
+    authority: Issued | None = None,
+    post: Post | None = None,
 ) -> None:
     """
     Run the proxy until it is told to stop (SIGINT, SIGTERM, or its interface).
 
-    *arguments* are mitmproxy's own; *listeners* its mode specifications.
+    *arguments* are mitmproxy's own; *sockets* listen on the listeners' addresses;
+    *authority* issues what clients are shown, mitmproxy's own CA where there is
+    none. One of several workers has a *post*: it obeys its parent, and lets what
+    is under way end before it does.
     Raises ConfigError where the two cannot be brought together. However it ends,
     the broker is stopped.
     """
     try:
         with authorities(broker.settings.network.ca_file) as trusted:
-            master = _prepare(broker, ui, arguments, listeners, trusted, on_ready)
+            master = _prepare(broker, ui, arguments, trusted, authority, on_ready)
+            doors = Doors(sockets)
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(_not_of_cancelled)
-            stop = getattr(master, "prompt_for_exit", master.shutdown)
-            loop.add_signal_handler(signal.SIGINT, stop)
-            loop.add_signal_handler(signal.SIGTERM, master.shutdown)
+            if post is None:
+                stop = getattr(master, "prompt_for_exit", master.shutdown)
+                loop.add_signal_handler(signal.SIGINT, stop)
+                loop.add_signal_handler(signal.SIGTERM, master.shutdown)
+            else:
+                _alone_with_files(master)
+                await catch_up(broker, post)
+                Worker(master, broker, post, doors).begin()
             await master.run()
     finally:
         await broker.stop()
+
+
+def _alone_with_files(master: Master) -> None:
+    """Refuse what several processes would write to at once."""
+    for name in ("save_stream_file", "hardump"):
+        if getattr(master.options, name, None):
+            raise ConfigError(
+                Problem(
+                    "mitmproxy",
+                    f"option {name} is set: several workers would write one file",
+                    "unset it, or leave --workers out",
+                )
+            )
 
 
 def _not_of_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -103,8 +140,8 @@ def _prepare(
     broker: Broker,
     ui: str,
     arguments: Sequence[str],
-    listeners: Sequence[str],
     trusted: Mapping[str, str],
+    authority: Issued | None,
     on_ready: Callable[[Ready], None],
 ) -> Master:
     missing = internals.check()
@@ -118,8 +155,13 @@ def _prepare(
         )
     options = Options()
     master = _make_master(ui, options)
+    speed.hasten(master)
+    if authority is not None:
+        tlsconfig = master.addons.get("tlsconfig")
+        internals.show_certificates_of(tlsconfig, OwnCertificates(authority))
+        tell_outgrown(broker, authority)
     _configure(master, ui, arguments)
-    _apply(master, broker, listeners, trusted)
+    _apply(master, broker, trusted)
     control = _control_ports(options, ui)
     _install(master, broker, control, ui)
     master.addons.add(_Announce(master, on_ready))
@@ -133,14 +175,17 @@ def _prepare(
 def _make_master(ui: str, options: Options) -> Master:
     # Imported here: the interfaces take time to load, and only one is used.
     if ui == "console":
-        from mitmproxy.tools.console.master import ConsoleMaster  # noqa: PLC0415
+        with lightly():
+            from mitmproxy.tools.console.master import ConsoleMaster  # noqa: PLC0415
 
         return ConsoleMaster(options)
     if ui == "web":
-        from mitmproxy.tools.web.master import WebMaster  # noqa: PLC0415
+        with lightly():
+            from mitmproxy.tools.web.master import WebMaster  # noqa: PLC0415
 
         return WebMaster(options, with_termlog=False)
-    from mitmproxy.tools.dump import DumpMaster  # noqa: PLC0415
+    with lightly():
+        from mitmproxy.tools.dump import DumpMaster  # noqa: PLC0415
 
     return DumpMaster(options, with_termlog=False, with_dumper=False)
 
@@ -182,12 +227,7 @@ def _misused(message: str, fix: str = "run: everbearer serve -- --help") -> NoRe
     raise ConfigError(Problem("mitmproxy", f"in what follows --: {message}", fix))
 
 
-def _apply(
-    master: Master,
-    broker: Broker,
-    listeners: Sequence[str],
-    trusted: Mapping[str, str],
-) -> None:
+def _apply(master: Master, broker: Broker, trusted: Mapping[str, str]) -> None:
     options = master.options
     if options.mode != ["regular"] or options.listen_host or options.listen_port:
         raise ConfigError(
@@ -197,9 +237,11 @@ def _apply(
                 "set them in [[listeners]], or with --listen",
             )
         )
+    modes = our_options.modes(broker.settings)
+    by_tcp_alone(modes)
     wanted = our_options.wanted(broker.settings)
     try:
-        options.update(mode=list(listeners), **wanted, **trusted)
+        options.update(mode=modes, **wanted, **trusted)
         internals.set_idle_timeout(options, our_options.IDLE_TIMEOUT)
     except exceptions.OptionsError as error:
         raise ConfigError(Problem("mitmproxy", str(error))) from error
@@ -221,14 +263,16 @@ def _install(
         if addon is not None:
             manager.remove(addon)
     options = master.options
-    looked_at = ui != "dump" or bool(options.save_stream_file or options.hardump)
+    looked_at = ui != "dump" or bool(
+        options.save_stream_file or options.hardump or options.scripts
+    )
     ours = assemble(broker, control_ports, keep_bodies=looked_at)
-    manager.add(*ours.front)
+    front = EverbearerFront(*ours.front)
+    manager.add(front)
     # Before next_layer, which decides what is decrypted; after scripts, which
     # so see no token on its way out.
     chain = manager.chain
     where = chain.index(manager.get("nextlayer"))
-    for addon in ours.front:
-        chain.remove(addon)
-    chain[where:where] = ours.front
+    chain.remove(front)
+    chain.insert(where, front)
     manager.add(ours.guard)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 from typing import TYPE_CHECKING
 
 from mitmproxy import ctx
 
+from everbearer.dying import die_of
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -63,11 +63,10 @@ def _end_at_the_next_signal() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, _end, number)
+            if loop.remove_signal_handler(number):  # a worker hears not every one
+                loop.add_signal_handler(number, _end, number)
 
 
 def _end(number: signal.Signals) -> None:
-    """Die of the signal, as whoever sent it expects and shells can tell."""
     logger.warning("ended at once by %s", number.name)
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    die_of(number)

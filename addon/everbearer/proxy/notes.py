@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mitmproxy.http import Headers, HTTPFlow
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     from everbearer.schemes.contract import Changes, Credential, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a request goes, as decided; another one afterwards is a breach."""
 
-    scheme: str
+    scheme: bytes
     host: str
     port: int
-    path: str
-    authority: str
+    path: bytes
+    authority: bytes
     hosts: tuple[bytes, ...]
     via: object
 
     @classmethod
     def of(cls, flow: HTTPFlow) -> Target:
         """Read it off the flow as it stands."""
-        request = flow.request
+        data = flow.request.data
         return cls(
-            request.scheme,
-            request.data.host,
-            request.data.port,
-            request.path,
-            request.authority,
-            _all_of(request.headers, b"host"),
+            data.scheme,
+            data.host,
+            data.port,
+            data.path,
+            data.authority,
+            _hosts(data.headers),
             flow.server_conn.via,
         )
 
 
-def _all_of(fields: Headers, wanted: bytes) -> tuple[bytes, ...]:
+def _hosts(headers: Headers) -> tuple[bytes, ...]:
     # Asked three times of each request; get_all does much more for each field.
-    return tuple(value for name, value in fields.fields if name.lower() == wanted)
+    found = [value for name, value in headers.fields if name.lower() == b"host"]
+    return tuple(found)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mitmproxy import ctx, exceptions
 from mitmproxy.proxy import mode_specs
 
+from everbearer.errors import Problem
 from everbearer.policy.hosts import is_loopback
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def problems(options: Options, rules: RuleSet) -> list[str]:
         if name in options and not getattr(options, name)
     ]
     found += _ciphers(options)
-    found += _listeners(options)
+    found += _listeners(options, guarded=rules.guarded)
     found += _ignored(options, rules)
     return found
 
@@ -119,17 +120,25 @@ class EverbearerOptions:
     Keeps mitmproxy's options sound while it runs.
 
     What a script, a command or an interface sets wrongly is refused, and
-    mitmproxy puts the old value back.
+    mitmproxy puts the old value back. So is a reload to rules that forbid what
+    is set: listeners that others reach stay until a restart, users or none.
     """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        broker.vet_reloads(self._objections)
 
     def configure(self, _updated: set[str]) -> None:
         """Refuse the change; raises OptionsError."""
         found = problems(ctx.options, self._broker.rules)
         if found:
             raise exceptions.OptionsError("everbearer: " + "; ".join(found))
+
+    def _objections(self, rules: RuleSet) -> list[Problem]:
+        fix = "the proxy takes other listeners at a restart"
+        return [
+            Problem("mitmproxy", text, fix) for text in problems(ctx.options, rules)
+        ]
 
 
 def _ciphers(options: Options) -> list[str]:
@@ -153,7 +162,7 @@ def _ciphers(options: Options) -> list[str]:
     return [f"{found}certificate; use '{wanted}:!aNULL'"]
 
 
-def _listeners(options: Options) -> list[str]:
+def _listeners(options: Options, *, guarded: bool) -> list[str]:
     found = []
     for text in options.mode:
         mode = mode_specs.ProxyMode.parse(text)
@@ -166,10 +175,11 @@ def _listeners(options: Options) -> list[str]:
         if isinstance(mode, mode_specs.ReverseMode) and mode.scheme != "https":
             found.append(f"mode {text}: a reverse target is https; write https://")
         host = mode.listen_host(options.listen_host)
-        if not is_loopback(host):
+        if not guarded and not is_loopback(host):
             found.append(
-                f"mode {text} listens on {host or 'every interface'}: everbearer "
-                "serves this machine only; use --listen-host 127.0.0.1"
+                f"mode {text} listens on {host or 'every interface'}, and without "
+                "[[proxy.users]] everbearer serves this machine only; "
+                "use --listen-host 127.0.0.1"
             )
     if "web_host" in options and not is_loopback(options.web_host):
         found.append(

@@ -9,6 +9,7 @@ from everbearer.errors import EverbearerError
 from everbearer.events import Replayed
 from everbearer.oauth.challenge import bearer_error
 from everbearer.policy.verdict import Pass
+from everbearer.proxy.fields import AnswerFields
 from everbearer.proxy.hopeless import Hopeless, Place, place
 from everbearer.proxy.refusal import Refusal, answer, from_error
 from everbearer.proxy.replay import cannot_replay
@@ -82,6 +83,13 @@ class Recovery:
         if isinstance(note.outcome, Again):
             self._authorizer.learn(note.view, profile, note.outcome.learned)
 
+    def has_work(self, note: Note) -> bool:
+        """Tell whether `recover` may have anything to do."""
+        if note.is_replay or note.refusal is not None:
+            return False
+        accepted = note.outcome is None or isinstance(note.outcome, Accept)
+        return isinstance(note.verdict, Pass) or not accepted
+
     async def recover(self, note: Note) -> None:
         """
         Put a healed answer in the place of a 401, where one can be had.
@@ -147,7 +155,7 @@ class Recovery:
         return credential is not None and await self._replay(note, credential)
 
     async def _heal(self, note: Note) -> None:
-        """Replace a client's own token that was rejected, under `heal`."""
+        """Replace a client's own token that was rejected, where that is healed."""
         response, verdict = note.flow.response, note.verdict
         if response is None or response.status_code != _UNAUTHORIZED:
             return
@@ -164,19 +172,27 @@ class Recovery:
             note.remark = f"not replayed: {why}"
             return
         try:
-            credential = await self._broker.credential(verdict.heal)
+            credential = await self._in_place_of(note, verdict.heal)
         except EverbearerError as error:
             note.remark = f"not healed: {error.message}"
             return
         if await self._replay(note, credential) and isinstance(note.outcome, Again):
             await self._replay(note, credential)
 
+    async def _in_place_of(self, note: Note, profile: str) -> Credential:
+        assert note.view is not None
+        own = note.view.authorization
+        if profile in own.issued_for:
+            # What the client got by our refresh token is what we have as well.
+            return await self._broker.recover(profile, own.fingerprint)
+        return await self._broker.credential(profile)
+
     async def _other(self, note: Note, failed: Credential) -> Credential | None:
         try:
             return await self._broker.recover(failed.profile, failed.token.fingerprint)
         except EverbearerError as error:
             note.refusal = from_error(error, failed.profile)
-            answer(note.flow, note.refusal, self._broker.problems)
+            answer(note.flow, note.refusal, self._broker.standing)
             return None
 
     async def _replay(self, note: Note, credential: Credential) -> bool:
@@ -198,7 +214,7 @@ class Recovery:
                 "send the request again",
                 credential.profile,
             )
-            answer(note.flow, note.refusal, self._broker.problems)
+            answer(note.flow, note.refusal, self._broker.standing)
             return False
         note.flow.response = response.copy()
         note.flow.response.stream = False
@@ -233,10 +249,7 @@ def _own_was_rejected(note: Note) -> bool:
 def _answer(note: Note) -> Answer:
     response = note.flow.response
     assert response is not None
-    fields: dict[str, tuple[str, ...]] = {}
-    for name in response.headers:
-        fields[name.lower()] = tuple(response.headers.get_all(name))
-    return Answer(response.status_code, fields)
+    return Answer(response.status_code, AnswerFields(response.headers.fields))
 
 
 def _cannot_replay(note: Note) -> str:

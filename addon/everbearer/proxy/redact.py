@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.policy.query import name_of
@@ -41,9 +42,27 @@ def strip(flow: HTTPFlow) -> None:
 
 def redact_fields(fields: Headers, scheme: Scheme) -> None:
     """Overwrite every field that *scheme* owns."""
-    for name in scheme.fields:
-        if name in fields:
-            fields.set_all(name, [redacted(value) for value in fields.get_all(name)])
+    owned = encoded(scheme.fields)
+    fields.fields = tuple(
+        [
+            (field[0], _redacted_bytes(field[1]))
+            if field[0].lower() in owned
+            else field
+            for field in fields.fields
+        ]
+    )
+
+
+@lru_cache(maxsize=64)  # there are as many as schemes
+def encoded(names: frozenset[str]) -> frozenset[bytes]:
+    """Return names of fields, in lower case, as they are in a message."""
+    return frozenset(name.encode() for name in names)
+
+
+def _redacted_bytes(value: bytes) -> bytes:
+    # As mitmproxy decodes them.
+    text = value.decode("utf-8", "surrogateescape")
+    return redacted(text).encode("utf-8", "surrogateescape")
 
 
 def redacted(value: str) -> str:

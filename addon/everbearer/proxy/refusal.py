@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mitmproxy import http
 
 from everbearer.errors import EverbearerError, TokenEndpointUnavailable
+from everbearer.policy.hosts import is_loopback
 from everbearer.policy.verdict import Inject
 from everbearer.proxy.body import is_small
 from everbearer.proxy.look import body_length
 from everbearer.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from everbearer.policy.verdict import Refuse
     from everbearer.proxy.notes import Note
+    from everbearer.settings.model import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,11 @@ _PROXY_ERRORS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal as the client sees it; `retry_after` in whole seconds, 0 for none."""
+    """
+    A refusal as the client sees it; `retry_after` in whole seconds, 0 for none.
+
+    `fields` are more of its answer's: a challenge.
+    """
 
     status: int
     code: str
@@ -47,12 +51,22 @@ class Refusal:
     hint: str
     profile: str = ""
     retry_after: int = 0
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def having(self, *fields: tuple[str, str]) -> Refusal:
+        """Return it with these fields."""
+        return replace(self, fields=fields)
 
 
-def from_verdict(verdict: Refuse) -> Refusal:
+def from_verdict(verdict: Refuse, retry_after: int = 0) -> Refusal:
     """Turn the policy's word into what the client sees."""
     return Refusal(
-        verdict.status, verdict.code, verdict.reason, verdict.hint, verdict.profile
+        verdict.status,
+        verdict.code,
+        verdict.reason,
+        verdict.hint,
+        verdict.profile,
+        retry_after,
     )
 
 
@@ -78,12 +92,12 @@ def from_error(error: BaseException, profile: str) -> Refusal:
     )
 
 
-def render(refusal: Refusal, problems: Sequence[str]) -> http.Response:
+def render(refusal: Refusal, standing: Standing) -> http.Response:
     """
     Build the answer.
 
-    *problems* are why the configuration on disk is not the one in force; whoever
-    wonders why a request is refused that the file allows must see them.
+    *standing* has why the configuration on disk is not the one in force: whoever
+    wonders why a request is refused that the file allows must see that.
     """
     body: dict[str, object] = {
         "type": _TYPE,
@@ -91,12 +105,12 @@ def render(refusal: Refusal, problems: Sequence[str]) -> http.Response:
         "status": refusal.status,
         "detail": refusal.detail,
         "code": refusal.code,
-        "hint": refusal.hint,
+        "hint": standing.in_full(refusal.hint),
     }
     if refusal.profile:
         body["profile"] = refusal.profile
-    if problems:
-        body["configuration_problems"] = list(problems)
+    if standing.problems:
+        body["configuration_problems"] = list(standing.problems)
     response = http.Response.make(
         refusal.status,
         json.dumps(body, ensure_ascii=True, indent=2).encode() + b"\n",
@@ -109,6 +123,8 @@ def render(refusal: Refusal, problems: Sequence[str]) -> http.Response:
     )
     if refusal.retry_after:
         response.headers["Retry-After"] = str(refusal.retry_after)
+    for name, value in refusal.fields:
+        response.headers[name] = value
     return response
 
 
@@ -119,19 +135,22 @@ def _proxy_error(refusal: Refusal) -> str:
     return _PROXY_ERRORS.get(refusal.status, "http_request_denied")
 
 
-def answer(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> None:
+def answer(flow: http.HTTPFlow, refusal: Refusal, standing: Standing) -> None:
     """
     Put the refusal in the place of the server's answer.
 
     RFC 9110 §9.3.2: to a HEAD without the body, which the client would read as
     the beginning of its next answer.
     """
-    flow.response = render(refusal, problems)
+    if not is_loopback(flow.client_conn.sockname[0]):
+        # From another machine nobody runs the command, nor need know of our folders.
+        standing = replace(standing, source=None)
+    flow.response = render(refusal, standing)
     if flow.request.method.upper() == "HEAD":
         flow.response.data.content = b""
 
 
-def refuse(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> None:
+def refuse(flow: http.HTTPFlow, refusal: Refusal, standing: Standing) -> None:
     """
     Keep the request from leaving.
 
@@ -141,7 +160,7 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal, problems: Sequence[str]) -> No
     """
     if flow.request.raw_content is not None or is_small(body_length(flow)):
         flow.request.stream = False
-        answer(flow, refusal, problems)
+        answer(flow, refusal, standing)
         return
     logger.warning(
         "closed the connection of %s %s: %s (%s; an answer would have to wait "
@@ -158,7 +177,7 @@ def fail_closed(
     flow: http.HTTPFlow,
     note: Note | None,
     error: BaseException,
-    problems: Sequence[str],
+    standing: Standing,
 ) -> None:
     """
     Keep the request from leaving after *error* in a hook; never raises.
@@ -175,7 +194,7 @@ def fail_closed(
         if note is not None:
             note.target = None
             note.refusal = refusal
-        refuse(flow, refusal, problems)
+        refuse(flow, refusal, standing)
     except BaseException as another:
         report("a refusal failed: the connection is closed", another)
         kill(flow)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _IN_MEMORY: Final = 256 * 1024
 """Bytes of one body that stay in memory before a file is made."""
 
-_CHUNK: Final = 64 * 1024
+_CHUNK: Final = 256 * 1024
 
 
 class Budget:
@@ -73,7 +73,7 @@ class Spool:
             self._give_up(f"the body cannot be spooled: {error.strerror}")
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body from its start, in pieces of at most 64 KiB."""
+        """Yield the body from its start, in pieces of at most 256 KiB."""
         if self._file is None:
             return
         self._file.seek(0)

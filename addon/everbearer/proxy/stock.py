@@ -7,6 +7,7 @@ at start: options that move requests, listeners beyond loopback.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 from contextlib import ExitStack
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from mitmproxy import ctx, exceptions
 
+from everbearer.audit.log import keep_log
 from everbearer.broker import Broker
+from everbearer.clients.own_authority import find_or_make, own_folder
 from everbearer.errors import EverbearerError
 from everbearer.events import (
     ClientRedeemed,
@@ -29,6 +32,10 @@ from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
 from everbearer.proxy.assemble import assemble
 from everbearer.proxy.authorities import authorities
+from everbearer.proxy.issuing import OwnCertificates
+from everbearer.proxy.joined import EverbearerFront
+from everbearer.proxy.outgrown import tell_outgrown
+from everbearer.settings.model import Ca
 
 if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
 
     from everbearer.events import Event
     from everbearer.proxy.assemble import Addons
+    from everbearer.settings.model import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +117,7 @@ class Everbearer:
         try:
             broker = self._open()
             self._set_options(broker)
+            self._show_own(broker)
         except (EverbearerError, exceptions.OptionsError) as error:
             # Not raised: mitmproxy would show a traceback. It exits with 1 when
             # anything was logged as an error while it starts.
@@ -118,7 +127,8 @@ class Everbearer:
                 logger.error("everbearer: %s", line)  # noqa: TRY400 - see above
             return
         self._broker = broker
-        broker.subscribe(_tell)
+        keep_log(broker, logger.warning, must=True)
+        broker.subscribe(lambda event: _tell(event, broker.standing))
         for warning in broker.settings.warnings:
             logger.warning("everbearer: %s", warning)
         self._install(assemble(broker, _control_ports(), keep_bodies=True))
@@ -134,6 +144,17 @@ class Everbearer:
             raise exceptions.OptionsError(f"mitmproxy lacks {', '.join(missing)}")
         given = getattr(ctx.options, _OPTION)
         return Broker.from_file(Path(given) if given else None, os.environ)
+
+    def _show_own(self, broker: Broker) -> None:
+        settings = broker.settings
+        if settings.proxy.ca is Ca.OWN:
+            now = dt.datetime.now(dt.UTC)
+            own = find_or_make(own_folder(), settings.ruled, now)
+            for doubt in own.doubts(settings.ruled, now):
+                logger.warning("everbearer: %s", doubt)
+            tlsconfig = ctx.master.addons.get("tlsconfig")
+            internals.show_certificates_of(tlsconfig, OwnCertificates(own.issued))
+            tell_outgrown(broker, own.issued)
 
     def _set_options(self, broker: Broker) -> None:
         options, settings = ctx.options, broker.settings
@@ -161,13 +182,11 @@ class Everbearer:
         manager = ctx.master.addons
         assert self._broker is not None
         watch = our_options.EverbearerOptions(self._broker)
-        self.addons = [*ours.front, watch]
-        for addon in self.addons:
-            manager.register(addon)
+        self.addons = [manager.register(EverbearerFront(*ours.front, watch))]
         manager.add(ours.guard)
 
 
-def _tell(event: Event) -> None:
+def _tell(event: Event, standing: Standing) -> None:
     """Put into mitmproxy's log what nobody would learn of otherwise."""
     match event:
         case ConfigurationChanged() if event.problems:
@@ -192,11 +211,14 @@ def _tell(event: Event) -> None:
                 event.cause,
                 event.code,
                 event.message,
-                event.hint,
+                standing.in_full(event.hint),
             )
         case ClientRedeemed() if event.outcome != "saved":
             logger.warning(
-                "everbearer: %s: %s; %s", event.profile, event.message, event.hint
+                "everbearer: %s: %s; %s",
+                event.profile,
+                event.message,
+                standing.in_full(event.hint),
             )
         case SaveFailed():
             logger.error(
@@ -205,11 +227,14 @@ def _tell(event: Event) -> None:
                 event.profile,
                 event.rescued or "none",
                 event.message,
-                event.hint,
+                standing.in_full(event.hint),
             )
         case EmergencyCopy():
             logger.warning(
-                "everbearer: %s: %s %s", event.profile, event.message, event.hint
+                "everbearer: %s: %s %s",
+                event.profile,
+                event.message,
+                standing.in_full(event.hint),
             )
 
 

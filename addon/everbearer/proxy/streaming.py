@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from mitmproxy.net.http.http1 import expected_http_body_size
 
 from everbearer.policy.verdict import Inject, Pass
-from everbearer.proxy import internals
-from everbearer.proxy.body import KEPT, Copy, Held, Stream, is_small
+from everbearer.proxy.body import HELD, KEPT, Copy, Held, Stream, is_small
 from everbearer.proxy.spool import Spool
+from everbearer.proxy.streams import gather_into
 
 if TYPE_CHECKING:
     from everbearer.proxy.notes import Note
@@ -42,24 +42,26 @@ def hold_request(note: Note, settings: ProxySettings, budget: Budget) -> None:
     # Of a body that is announced as too long nothing need be kept.
     note.spool = Spool(0 if length is not None and length > limit else limit, budget)
     flow.request.stream = False
-    internals.gather_into(flow, Held(note.spool))
+    gather_into(flow, Held(note.spool))
 
 
 def stream_answer(note: Note, *, keep_copy: bool) -> None:
     """
-    Let an answer through as it comes, unless it is short and whole.
+    Let an answer through as it comes, unless it is short and of known length.
 
-    *keep_copy* makes short answers of unknown length visible in the flow.
+    *keep_copy* makes answers of up to `KEPT` visible in the flow: those of known
+    length are held, so that a script may change them, of others there is a copy.
     """
     response = note.flow.response
     assert response is not None
     if response.raw_content is not None:
         return  # ours, or that of a request that was sent from its spool
+    length = _answer_length(note)
     if _is_private(note) or note.flow.request.timestamp_end is None:
         response.stream = True
-    elif is_small(_answer_length(note)):
+    elif length is not None and length <= (KEPT if keep_copy else HELD):
         response.stream = False
-    elif keep_copy:
+    elif keep_copy and length is None:
         response.stream = note.answer_copy = Copy()
     else:
         response.stream = True

@@ -16,9 +16,11 @@ from mitmproxy.net import server_spec
 from everbearer.errors import stopping
 from everbearer.policy.head import PROFILE_FIELD
 from everbearer.policy.verdict import Inject, Refuse
+from everbearer.policy.view import OWNER
 from everbearer.proxy import internals
 from everbearer.proxy.body import digest, is_small
 from everbearer.proxy.exchanged import exchanged, is_unmatched
+from everbearer.proxy.fields import Fields, drop
 from everbearer.proxy.look import listener_of, look
 from everbearer.proxy.notes import Note, Target
 from everbearer.proxy.redact import redact, strip
@@ -40,19 +42,25 @@ from everbearer.schemes import SCHEMES
 from everbearer.schemes.existing import classify
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from mitmproxy.http import HTTPFlow
     from mitmproxy.net.server_spec import ServerSpec
 
     from everbearer.broker import Broker
+    from everbearer.policy.view import UserView
     from everbearer.proxy.authorize import Authorizer
     from everbearer.proxy.direct import Direct
+    from everbearer.proxy.door import Door, Shown
     from everbearer.proxy.notes import Notes
     from everbearer.proxy.poison import Poison
+    from everbearer.proxy.reach import Reach
     from everbearer.proxy.recovery import Recovery
     from everbearer.schemes.contract import Credential
 
 logger = logging.getLogger(__name__)
 
+_NOT_HEALED: Final = "a 401 could not be healed: the client gets it as it is"
 _NOT_ENDED: Final = "a flow could not be ended in order: it loses its head"
 
 
@@ -67,6 +75,8 @@ class EverbearerTokens:
         recovery: Recovery,
         poison: Poison,
         direct: Direct,
+        door: Door,
+        reach: Reach,
         *,
         keep_bodies: bool,
     ) -> None:
@@ -76,6 +86,8 @@ class EverbearerTokens:
         self._recovery = recovery
         self._poison = poison
         self._direct = direct
+        self._door = door
+        self._reach = reach
         self._budget = Budget(broker.settings.proxy.spool_limit)
         self._via = _via(broker.settings.network.upstream_proxy)
         self._keep_bodies = keep_bodies
@@ -90,26 +102,25 @@ class EverbearerTokens:
         """Decide about the request before anything of it has left."""
         note = None
         try:
+            shown = self._door.take(flow)
             known = self._notes.get(flow)
-            if _taken(flow) or (known is not None and known.is_replay):
+            taken = flow.response or flow.error or not flow.live
+            if taken or (known is not None and known.is_replay):
                 return
             note = self._notes.add(Note(flow, self._broker.clock.now()))
-            await self._prepare(note)
+            await self._prepare(note, shown)
         except BaseException as error:
-            fail_closed(flow, note, error, self._broker.problems)
+            fail_closed(flow, note, error, self._broker.standing)
 
-    async def _prepare(self, note: Note) -> None:
+    async def _prepare(self, note: Note, shown: Shown) -> None:
         flow = note.flow
-        poisoned = self._poison.reason(flow.client_conn)
-        if poisoned is not None:
-            self._refuse(note, poisoned)
+        refusal = await self._judge(note, shown)
+        drop(flow.request.headers, PROFILE_FIELD)
+        if refusal is not None:
+            note.refusal = refusal
+            refuse(flow, refusal, self._broker.standing)
             return
-        self._decide(note)
         verdict = note.verdict
-        flow.request.headers.pop(PROFILE_FIELD, None)
-        if isinstance(verdict, Refuse):
-            self._refuse(note, from_verdict(verdict))
-            return
         if isinstance(verdict, Inject):
             if self._authorizer.needs_body(verdict.profile):
                 self._look_for_body(note)
@@ -129,20 +140,40 @@ class EverbearerTokens:
         start(note, self._broker.settings.proxy, self._budget)
         note.target = Target.of(flow)
 
-    def _decide(self, note: Note) -> None:
+    async def _judge(self, note: Note, shown: Shown) -> Refusal | None:
+        """Decide; return why the request does not leave, None where it may."""
+        flow = note.flow
+        poisoned = self._poison.reason(flow.client_conn)
+        if poisoned is not None:
+            return poisoned
+        user = OWNER if flow.is_replay else await self._door.judge(flow, shown)
+        if isinstance(user, Refusal):
+            return user
+        self._decide(note, user)
+        if isinstance(note.verdict, Refuse):
+            return from_verdict(note.verdict)
+        return await self._reach.of_request(flow)
+
+    def _decide(self, note: Note, user: UserView | None) -> None:
         flow, settings = note.flow, self._broker.settings
         listener = listener_of(flow.client_conn, self._bindings)
         client = flow.client_conn.peername[0]
+        fields = Fields(flow.request.headers)
         authorization = classify(
-            tuple(flow.request.headers.get_all("authorization")),
+            fields.all("authorization"),
             placeholder=settings.proxy.placeholder,
-            issued=self._broker.issued,
+            issued=self._broker.issued.handed_out.profiles,
+            redeemed=self._broker.issued.redeemed.profiles,
             rejected_for=lambda token: self._recovery.rejected_for(client, token),
         )
         direct = flow.client_conn in self._direct
-        note.view = look(flow, listener, authorization, direct=direct)
+        note.view = look(
+            flow, listener, authorization, direct=direct, user=user, fields=fields
+        )
         note.verdict = self._broker.decide(note.view)
         flow.metadata["everbearer.reason"] = note.verdict.code
+        if user is not None:
+            flow.metadata["everbearer.user"] = user.name
 
     async def _credential(self, note: Note, profile: str) -> Credential:
         assert note.view is not None
@@ -151,7 +182,9 @@ class EverbearerTokens:
             return ready or await self._broker.credential(profile)
         # Nothing of a long body is read while anything is waited for.
         async with internals.reading_paused(note.flow.client_conn):
-            if not self._can_be_replayed(note.view.body_length):
+            limit = self._broker.settings.proxy.replay_body_limit
+            length = note.view.body_length
+            if length is None or length > limit:
                 # Another process may have renewed: this request has one try.
                 await self._broker.look(profile)
             ready = self._broker.ready(profile)
@@ -165,10 +198,6 @@ class EverbearerTokens:
             note.body_digest = digest([content or b""])
         else:
             note.awaits_body = True
-
-    def _can_be_replayed(self, length: int | None) -> bool:
-        limit = self._broker.settings.proxy.replay_body_limit
-        return length is not None and length <= limit
 
     def _apply(self, note: Note, credential: Credential) -> None:
         assert note.view is not None
@@ -195,26 +224,32 @@ class EverbearerTokens:
         except BaseException as error:
             report("an answer could not be looked at", error)
 
-    async def response(self, flow: HTTPFlow) -> None:
+    def response(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """Heal a 401; take the token out of the flow; tell what happened."""
         try:
             note = self._notes.get(flow)
-            if note is not None and not note.is_replay and note.refusal is None:
-                await self._recovery.recover(note)
+            # For most there is nothing to wait for, and no coroutine is made.
+            if note is not None and self._recovery.has_work(note):
+                return self.heal(note)
         except BaseException as error:
-            report("a 401 could not be healed: the client gets it as it is", error)
+            report(_NOT_HEALED, error)
+        self.error(flow)
+        return None
+
+    async def heal(self, note: Note) -> None:
+        """Do the rest of `response`, for an answer that may be replaced."""
+        try:
+            await self._recovery.recover(note)
+        except BaseException as error:
+            report(_NOT_HEALED, error)
+        self.error(note.flow)
+
+    def error(self, flow: HTTPFlow) -> None:
+        """Take the token out of a flow that has ended, with an answer or without."""
         try:
             self._end(flow)
         except BaseException as error:
             # mitmproxy goes on and saves the flow, with all that is in it.
-            report(_NOT_ENDED, error)
-            strip(flow)
-
-    def error(self, flow: HTTPFlow) -> None:
-        """Take the token out of a flow that ended without an answer."""
-        try:
-            self._end(flow)
-        except BaseException as error:
             report(_NOT_ENDED, error)
             strip(flow)
 
@@ -257,15 +292,6 @@ class EverbearerTokens:
         event = exchanged(note, wall=clock.wall(), now=clock.now())
         if event is not None:
             self._broker.publish(event)
-
-    def _refuse(self, note: Note, refusal: Refusal) -> None:
-        note.refusal = refusal
-        refuse(note.flow, refusal, self._broker.problems)
-
-
-def _taken(flow: HTTPFlow) -> bool:
-    """Tell whether somebody has answered or ended the flow already."""
-    return bool(flow.response or flow.error or not flow.live)
 
 
 def _via(upstream_proxy: str) -> ServerSpec | None:

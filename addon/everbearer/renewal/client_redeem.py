@@ -12,42 +12,30 @@ behind.
 from __future__ import annotations
 
 import asyncio
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.errors import (
-    GrantError,
-    ReauthorizationRequired,
     StoreError,
     TokenEndpointUnavailable,
-    TokenRequestRejected,
-    TokenResponseMalformed,
     stopping,
 )
-from everbearer.oauth.token_response import parse_token_response
-from everbearer.oauth.tokens import AccessToken
+from everbearer.renewal.chain import refresh_tokens
+from everbearer.renewal.client_answer import Keeping, Sent
 from everbearer.renewal.flight import PATIENCE
 from everbearer.renewal.held import Held
-from everbearer.renewal.redeeming import STORE_RETRY
 from everbearer.renewal.rescuing import Rescuing
 from everbearer.renewal.saving import Saving
-from everbearer.renewal.token_request import Issued
-from everbearer.renewal.trouble import as_told, trouble_of
 from everbearer.stores.contract import Intent, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from random import Random
+    from collections.abc import Callable
 
     from everbearer.oauth.client_form import Redeem
-    from everbearer.oauth.grants.contract import Grant
     from everbearer.oauth.token_response import TokenAnswer
-    from everbearer.renewal.clock import Clock
-    from everbearer.renewal.telling import Telling
+    from everbearer.renewal.client_answer import Terms
     from everbearer.secret import Secret
-    from everbearer.settings.model import Profile
-    from everbearer.stores.contract import Store
+    from everbearer.stores.contract import GrantKey
     from everbearer.tasks import Tasks
 
 ANSWER_PATIENCE: Final = 60.0
@@ -56,23 +44,9 @@ ANSWER_PATIENCE: Final = 60.0
 _BUSY_RETRY: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What every redeem of one grant needs."""
-
-    profile: Profile
-    grant: Grant
-    store: Store
-    clock: Clock
-    random: Random
-    telling: Telling
-    taken_in: Callable[[Secret | None], Awaitable[None]]
-    """Called with the new refresh token once the pair is in the store."""
-
-
 class ClientRedeem:
     """
-    One redeem of the grant's current refresh token, under the grant's lock.
+    One redeem of a refresh token that may be the grant's, under its lock.
 
     First `admitted`, then one of `answered` and `lost`. *cut* is called where no
     answer comes in time, and must keep the redeem from going on: the lock is
@@ -92,7 +66,7 @@ class ClientRedeem:
         self._admission: asyncio.Future[bool | StoreError] = loop.create_future()
         self._answer: asyncio.Future[TokenAnswer | str] = loop.create_future()
         self._on_disk: asyncio.Future[None] = loop.create_future()
-        self._sent = (0.0, 0.0)
+        self._keeping = Keeping(redeem, terms, self._saving, self._copied)
         name = f"client's redeem for {terms.profile.name}"
         self.task = tasks.spawn(self._run(), name=name)
 
@@ -114,8 +88,8 @@ class ClientRedeem:
         if self.task.done():
             raise stopping()
         raise TokenEndpointUnavailable(
-            f"the refresh token of profile {self._terms.profile.name} is being"
-            f" redeemed already, for more than {PATIENCE:.0f} s",
+            f"a refresh token of profile {self._terms.profile.name} is being"
+            f" redeemed, or saved, for more than {PATIENCE:.0f} s",
             hint="try again; or take the client's own refreshing off, everbearer"
             " renews by itself",
             retry_after=_BUSY_RETRY,
@@ -137,9 +111,38 @@ class ClientRedeem:
         if not self._answer.done():
             self._answer.set_result(why)
 
+    @property
+    def key(self) -> GrantKey:
+        """Whose refresh token it is."""
+        return self._terms.profile.key
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self._terms.profile.name
+
+    @property
+    def coming(self) -> Secret | None:
+        """The refresh token that came, on its way to the store."""
+        return self._keeping.coming
+
+    @property
+    def let_go(self) -> bool:
+        """It was let go, and neither is what came saved nor has it been given up."""
+        admitted = self._admission.done() and self._admission.result() is True
+        return admitted and not self.task.done()
+
     async def stop(self, patience: float) -> None:
-        """End soon: at once, or when what was let go has come and is saved."""
+        """
+        End soon: at once, or when what was let go has come and is saved.
+
+        What has no answer by then is cut off before the lock is let go of.
+        """
         if self._admission.done():
+            await asyncio.wait({self.task}, timeout=patience)
+        if self.let_go and not self._answer.done():
+            self._cut()
+            self.lost("no answer came before everbearer stopped, it was cut off")
             await asyncio.wait({self.task}, timeout=patience)
         self.task.cancel()
         await asyncio.wait({self.task})
@@ -151,7 +154,8 @@ class ClientRedeem:
         try:
             async with terms.store.exclusive(terms.profile.key):
                 record = await self._loaded()
-                if current(record, terms.grant) != self._redeem.refresh_token:
+                known = refresh_tokens(record, terms.grant.seed)
+                if self._redeem.refresh_token not in known:
                     self._admission.set_result(False)
                     return
                 intent = Intent(
@@ -159,107 +163,38 @@ class ClientRedeem:
                 )
                 # Proves as well that the store can be written.
                 intending = await self._saving.save(replace(record, intent=intent))
-                self._sent = (terms.clock.now(), terms.clock.wall())
+                sent = Sent(terms.clock.now(), terms.clock.wall(), record.intent)
                 self._admission.set_result(True)
                 answer = await self._awaited()
                 if isinstance(answer, str):
-                    self._tell_lost(answer)
+                    self._keeping.tell_lost(answer)
                 else:
-                    await self._keep(intending, record.intent, answer)
+                    await self._keeping.keep(intending, sent, answer)
         except StoreError as error:
             if not self._admission.done():
                 self._admission.set_result(error)
                 return
-            self._tell_lost(f"what came could not be saved: {error.message}")
+            self._keeping.tell_lost(f"what came could not be saved: {error.message}")
 
     async def _loaded(self) -> Record:
         """Return the record, with what another could not save taken in."""
         terms = self._terms
-        rescuing = Rescuing(
-            terms.profile.key,
-            terms.grant.seed,
-            Held(),
-            store=terms.store,
-            clock=terms.clock,
-            saving=self._saving,
-            telling=terms.telling,
-        )
+        rescuing = Rescuing(terms.grant.seed, Held(), self._saving)
         record = await terms.store.load(terms.profile.key)
         return await rescuing.take_in(record) or Record()
 
+    def _copied(self) -> None:
+        if not self._on_disk.done():
+            self._on_disk.set_result(None)
+
     async def _awaited(self) -> TokenAnswer | str:
-        await asyncio.wait({self._answer}, timeout=ANSWER_PATIENCE)
+        try:
+            await asyncio.wait({self._answer}, timeout=ANSWER_PATIENCE)
+        except asyncio.CancelledError:
+            if not self._answer.done():
+                self._cut()  # the lock is let go of now
+            raise
         if not self._answer.done():
             self._cut()
             return f"no answer came within {ANSWER_PATIENCE:.0f} s, it was cut off"
         return self._answer.result()
-
-    async def _keep(
-        self, record: Record, earlier: Intent | None, answer: TokenAnswer
-    ) -> None:
-        """Save the pair that came, or what its lack means."""
-        terms = self._terms
-        try:
-            response = parse_token_response(
-                answer,
-                default_expires_in=terms.profile.default_expires_in,
-                needs_refresh_token=True,
-                now=terms.clock.wall(),
-            )
-        except GrantError as error:
-            await self._fail(record, earlier, error)
-            return
-        now, wall = self._sent
-        token = AccessToken(response.access_token, now, now + response.expires_in)
-        new = Issued(token, wall, response.refresh_token).saved_in(record)
-        stored = await self._saving.persist(record, new, self._failing)
-        if stored.access_token != new.access_token:
-            self._tell_lost("another process changed the grant meanwhile")
-            return
-        terms.telling.client_redeemed(
-            "saved",
-            "a client redeemed the refresh token by itself, the next one is saved",
-            token=token,
-        )
-        await terms.taken_in(response.refresh_token)
-
-    def _failing(self, copied: bool) -> None:
-        if copied and not self._on_disk.done():
-            self._on_disk.set_result(None)
-
-    async def _fail(
-        self, record: Record, earlier: Intent | None, error: GrantError
-    ) -> None:
-        terms = self._terms
-        # What the server says to another client is no word on our grant.
-        ours = self._redeem.client_id == terms.grant.client_id
-        if isinstance(error, ReauthorizationRequired) and ours:
-            wall = terms.clock.wall()
-            trouble = trouble_of(error, record.trouble, terms.grant, wall, terms.random)
-            await self._note(replace(record, trouble=trouble, intent=None))
-            told = as_told(error, terms.grant, terms.profile.name, math.inf)
-            terms.telling.failed(told, "client", math.inf)
-        elif isinstance(error, ReauthorizationRequired | TokenRequestRejected):
-            # Nothing was redeemed.
-            await self._note(replace(record, intent=earlier))
-        elif isinstance(error, TokenResponseMalformed):
-            self._tell_lost(error.message)
-
-    async def _note(self, record: Record) -> None:
-        try:
-            await self._saving.save(record)
-        except StoreError as unsaved:
-            self._terms.telling.failed(unsaved, "client", STORE_RETRY)
-
-    def _tell_lost(self, why: str) -> None:
-        self._terms.telling.client_redeemed(
-            "lost",
-            f"a client redeemed the refresh token by itself, and {why}",
-            hint="the next renewal shows whether the grant is alive; take the"
-            " client's own refreshing off: everbearer renews by itself",
-        )
-
-
-def current(record: Record | None, grant: Grant) -> Secret | None:
-    """Return the refresh token that the next renewal redeems."""
-    return (record.refresh_token if record else None) or grant.seed

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import stopping
 from everbearer.recent import Recent
-from everbearer.renewal.client_redeem import ClientRedeem, Terms, current
+from everbearer.renewal.chain import refresh_tokens
+from everbearer.renewal.client_answer import Terms
+from everbearer.renewal.client_redeem import ClientRedeem
 from everbearer.renewal.telling import Telling
+from everbearer.stores.contract import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from everbearer.events import Publish
     from everbearer.oauth.client_form import Redeem
     from everbearer.oauth.grants.contract import Grant
+    from everbearer.oauth.tokens import AccessToken
     from everbearer.renewal.clock import Clock
+    from everbearer.renewal.issued import IssuedTokens
     from everbearer.renewal.manager import TokenManager
     from everbearer.secret import Secret
     from everbearer.settings.model import Profile
@@ -35,18 +40,21 @@ class ClientRedeems:
     """
     The redeems of clients, for one event loop.
 
-    *managers* are those in force at the moment of asking.
+    *managers* are those in force at the moment of asking; *issued* learns which
+    access tokens came.
     """
 
     def __init__(
         self,
         managers: Callable[[], Iterable[TokenManager]],
+        issued: IssuedTokens,
         store: Store,
         clock: Clock,
         publish: Publish,
         tasks: Tasks,
     ) -> None:
         self._managers = managers
+        self._issued = issued
         self._store = store
         self._clock = clock
         self._random = secrets.SystemRandom()
@@ -73,15 +81,23 @@ class ClientRedeems:
         if self._stopped:
             raise stopping()
         for profile, grant in self._rotating(asked):
+            # In the order in which a refresh token moves: from memory to a copy
+            # and into the store. So none is missed that moves meanwhile.
+            coming = {r.coming for r in self._under_way if r.key == profile.key}
+            copies = (await self._store.rescued(profile.key)).copies
+            newer = {copy.record.refresh_token for copy in copies}
             record = await self._store.load(profile.key)
-            refresh_token = current(record, grant)
-            self._see(profile, grant.seed, refresh_token)
-            copy = (await self._store.rescued(profile.key)).record
-            newer = copy.refresh_token if copy is not None else None
-            if redeem.refresh_token in {refresh_token, newer}:
+            known = refresh_tokens(record or Record(), grant.seed)
+            self._see(profile, grant.seed, *known)
+            if redeem.refresh_token in {*known, *newer, *coming}:
                 return await self._admit(profile, grant, redeem, cut)
         self._tell_if_old(redeem)
         return None
+
+    @property
+    def let_go(self) -> frozenset[str]:
+        """The profiles whose refresh token a client redeems at this moment."""
+        return frozenset(each.profile for each in self._under_way if each.let_go)
 
     async def stop(self) -> None:
         """Let what was let go be answered and saved, for a while; admit no more."""
@@ -98,6 +114,8 @@ class ClientRedeems:
             if await begun.admitted():
                 return begun
         except BaseException:
+            # It has not left, and its client is told: there is nothing to cut off.
+            begun.lost("it did not leave")
             begun.task.cancel()  # and the lock is free
             raise
         self._tell_if_old(redeem)
@@ -120,10 +138,15 @@ class ClientRedeems:
             clock=self._clock,
             random=self._random,
             telling=Telling(profile.name, self._clock, self._publish),
-            taken_in=lambda token: self._take_in(profile, token),
+            taken_in=lambda *pair: self._take_in(profile, *pair),
         )
 
-    async def _take_in(self, profile: Profile, refresh_token: Secret | None) -> None:
+    async def _take_in(
+        self, profile: Profile, token: AccessToken | None, refresh_token: Secret | None
+    ) -> None:
+        if token is not None:
+            # The client sends it from now on; where it is dead, ours takes its place.
+            self._issued.redeemed.note(token.fingerprint, profile.name)
         self._see(profile, refresh_token)
         for manager in self._managers():
             if manager.profile.key == profile.key:

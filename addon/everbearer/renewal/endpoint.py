@@ -12,18 +12,20 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-import httpx
-
 from everbearer import __version__
 from everbearer.errors import ConfigError, Problem, TokenResponseMalformed
+from everbearer.oauth.content_coding import INFLATED, inflate
 from everbearer.oauth.date import parse_http_date
 from everbearer.oauth.token_response import TokenAnswer
+from everbearer.policy.hosts import HTTPS_PORT
 from everbearer.renewal.exchange import Exchange
 from everbearer.renewal.network_errors import timed_out, unavailable
-from everbearer.renewal.trust import client_context
+from everbearer.renewal.trust import Trust
 from everbearer.secret import Secret
 
 if TYPE_CHECKING:
+    import httpx
+
     from everbearer.errors import GrantError
     from everbearer.oauth.grants.contract import Form
     from everbearer.renewal.clock import Clock
@@ -36,11 +38,14 @@ TOTAL_TIMEOUT: Final = 25.0
 ANSWER_LIMIT: Final = 256 * 1024
 """Bytes; token responses have a few hundred."""
 
-_HTTPS_PORT: Final = 443
-
 
 class TokenEndpoint:
-    """Sends token requests; one for a whole configuration, whatever the profile."""
+    """
+    Sends token requests; one for a whole configuration, whatever the profile.
+
+    What asking takes is loaded with the first question, in a thread: who starts,
+    or serves, waits for none of it.
+    """
 
     def __init__(
         self,
@@ -52,7 +57,22 @@ class TokenEndpoint:
         self._network = network
         self._clock = clock
         self._timeout = timeout
-        self._context = client_context(network.ca_file)
+        self._trust = Trust(network.ca_file)
+
+    async def ask(self, url: str, token: Secret, *, as_user: str = "") -> TokenAnswer:
+        """
+        GET a resource of the provider's with *token* and return the answer.
+
+        *as_user* is whom the token shall act for, "" for its own user. Raises as
+        a token request does.
+        """
+        fields = {"Authorization": f"Bearer {token.reveal()}"}
+        if as_user:
+            fields["As-User"] = as_user
+        result = await self._exchange(await self._ready(url), "GET", fields, b"")
+        if not isinstance(result, TokenAnswer):
+            raise result
+        return result
 
     async def __call__(self, token_url: str, form: Form) -> Exchange:
         """
@@ -61,15 +81,43 @@ class TokenEndpoint:
         Raises TokenEndpointUnavailable and TokenResponseMalformed; neither
         holds, or leads to, anything of the form.
         """
-        url = httpx.URL(token_url)
+        fields = {"Content-Type": "application/x-www-form-urlencoded"}
+        url = await self._ready(token_url)
+        return await self._timed(url, "POST", fields, _encode(form))
+
+    async def reach(self, token_url: str) -> Exchange:
+        """
+        Ask the server of *token_url* for nothing, by the way of token requests.
+
+        Whatever it answers, it was reached, and tells its time. Raises as a token
+        request does.
+        """
+        url = await self._ready(token_url)
+        return await self._timed(url.copy_with(path="/"), "HEAD", {}, b"")
+
+    async def _ready(self, url: str) -> httpx.URL:
+        """Return the URL, when all that asking it takes has been loaded."""
+        return await asyncio.to_thread(self._load, url)
+
+    def _load(self, text: str) -> httpx.URL:
+        import httpx  # noqa: PLC0415 - see above
+
+        url = httpx.URL(text)
         if url.scheme != "https":
             raise ConfigError(
-                Problem(
-                    "token_url", f"{url.host} is asked over {url.scheme}", "use https"
-                )
+                Problem("", f"{url.host} would be asked over {url.scheme}", "use https")
             )
+        try:
+            self._trust.context()
+        except OSError as error:
+            raise unavailable(url.host, error) from None
+        return url
+
+    async def _timed(
+        self, url: httpx.URL, method: str, fields: dict[str, str], content: bytes
+    ) -> Exchange:
         sent_at, sent_wall = self._clock.now(), self._clock.wall()
-        result = await self._exchange(url, form)
+        result = await self._exchange(url, method, fields, content)
         # Raised here and not where it was met: httpx's exceptions hold the
         # request, and ours would lead to them.
         if not isinstance(result, TokenAnswer):
@@ -85,15 +133,19 @@ class TokenEndpoint:
             ),
         )
 
-    async def _exchange(self, url: httpx.URL, form: Form) -> TokenAnswer | GrantError:
-        request, proxy = self._request(url, form)
+    async def _exchange(
+        self, url: httpx.URL, method: str, fields: dict[str, str], content: bytes
+    ) -> TokenAnswer | GrantError:
+        import httpx  # noqa: PLC0415 - see above
+
+        request, proxy = self._request(url, method, fields, content)
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 # No client: it would build the request to which a redirect leads,
                 # and fail on a Location that is no URL, though it follows none.
                 httpx.AsyncHTTPTransport(
-                    trust_env=False, verify=self._context, proxy=proxy
+                    trust_env=False, verify=self._trust.context(), proxy=proxy
                 ) as transport,
             ):
                 response = await transport.handle_async_request(request)
@@ -106,9 +158,13 @@ class TokenEndpoint:
         except (httpx.RequestError, OSError) as error:
             return unavailable(url.host, error)
 
-    def _request(self, url: httpx.URL, form: Form) -> tuple[httpx.Request, str | None]:
+    def _request(
+        self, url: httpx.URL, method: str, fields: dict[str, str], content: bytes
+    ) -> tuple[httpx.Request, str | None]:
         """Return the request, and the proxy that it goes by."""
-        dialled = self._network.dialled(url.host, url.port or _HTTPS_PORT)
+        import httpx  # noqa: PLC0415 - see above
+
+        dialled = self._network.dialled(url.host, url.port or HTTPS_PORT)
         target, proxy = url, self._network.upstream_proxy or None
         extensions: dict[str, object] = {
             "timeout": httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT).as_dict()
@@ -120,18 +176,19 @@ class TokenEndpoint:
             # the address, so what connect_to leads elsewhere goes directly.
             extensions["sni_hostname"] = url.host
             proxy = None
-        # No Accept-Encoding: it would invite a small answer that is huge unpacked.
         request = httpx.Request(
-            "POST",
+            method,
             target,
             headers={
                 "Host": url.netloc.decode("ascii"),
                 "Accept": "application/json",
-                "Content-Type": "application/x-www-form-urlencoded",
+                # Without it a server may choose any coding (RFC 9110 §12.5.3).
+                "Accept-Encoding": "identity",
                 "User-Agent": f"everbearer/{__version__}",
                 "Connection": "close",
+                **fields,
             },
-            content=_encode(form),
+            content=content,
             extensions=extensions,
         )
         return request, proxy
@@ -144,9 +201,10 @@ def _encode(form: Form) -> bytes:
 
 
 async def _read(response: httpx.Response) -> TokenAnswer | TokenResponseMalformed:
-    """Return the answer with its body as it came, bounded."""
+    """Return the answer with its body, bounded, and its coding undone."""
     fields = {name.lower(): value for name, value in response.headers.items()}
-    if fields.get("content-encoding", "identity").lower() != "identity":
+    coding = fields.get("content-encoding", "identity").strip().lower()
+    if coding not in {"", "identity", *INFLATED}:
         return TokenResponseMalformed(
             "the token endpoint answers in a content coding that was not asked for"
         )
@@ -157,4 +215,14 @@ async def _read(response: httpx.Response) -> TokenAnswer | TokenResponseMalforme
             return TokenResponseMalformed(
                 f"the token endpoint answers more than {ANSWER_LIMIT // 1024} KiB"
             )
-    return TokenAnswer(response.status_code, fields, bytes(body))
+    plain = bytes(body)
+    if coding in INFLATED and plain:
+        # Not asked for; but what is in it may be the next refresh token.
+        try:
+            plain = inflate(plain, ANSWER_LIMIT)
+        except ValueError:
+            return TokenResponseMalformed(
+                f"the token endpoint answers in {coding}, which was not asked for and"
+                f" cannot be undone within {ANSWER_LIMIT // 1024} KiB"
+            )
+    return TokenAnswer(response.status_code, fields, plain)

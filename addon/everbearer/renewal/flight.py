@@ -6,7 +6,12 @@ import asyncio
 import copy
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from everbearer.errors import StoreError, TokenEndpointUnavailable, stopping
+from everbearer.errors import (
+    StoreBrokeOff,
+    StoreError,
+    TokenEndpointUnavailable,
+    stopping,
+)
 from everbearer.renewal.trouble import Result, Success
 
 if TYPE_CHECKING:
@@ -19,7 +24,14 @@ if TYPE_CHECKING:
 PATIENCE: Final = 30.0
 """Seconds that a request waits for a token, and that an attempt is repeated for."""
 
+_PASSING: Final = (TokenEndpointUnavailable, StoreBrokeOff)
+"""What is waited for: it may be over before the patience is."""
+
 _BUSY_RETRY: Final = 5.0
+_COPIED_HINT: Final = (
+    "make room on the disk and see that the store can be written: the next everbearer"
+    " that needs the token takes the copy in"
+)
 _STOP_LOOK: Final = 0.1
 """Seconds between two looks whether a redeem under way is on disk."""
 
@@ -71,7 +83,7 @@ class Flight:
             )
             if isinstance(result, Success) or self._last:
                 return result
-            if not isinstance(result.error, TokenEndpointUnavailable):
+            if not isinstance(result.error, _PASSING):
                 return result
             if self._clock.now() + result.retry_after > end:
                 return result
@@ -86,6 +98,24 @@ class Flight:
     async def landing(self, patience: float) -> None:
         """Wait until the end; at most *patience* seconds."""
         await asyncio.wait({self.task}, timeout=patience)
+
+    async def end(self) -> Result:
+        """
+        Wait for the end, however long it takes.
+
+        Raises StoreError where after 30 s, or 30 s later and so on, all there is of
+        what came is an emergency copy: there is nothing that could be lost.
+        """
+        while (result := self.result()) is None:
+            await self.landing(PATIENCE)
+            unsaved = self._source.unsaved
+            if unsaved is not None and not self._source.redeeming:
+                raise StoreError(
+                    "the new token is in an emergency copy, and cannot be saved in the"
+                    f" store: {unsaved.message}",
+                    hint=_COPIED_HINT,
+                )
+        return result
 
     async def stop(self, patience: float) -> None:
         """End soon: at once, or when what is being redeemed is on disk."""

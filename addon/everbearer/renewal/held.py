@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from everbearer.oauth.freshness import expired_at, stale_at
@@ -65,6 +66,8 @@ class Held:
         """
         if self.is_dead(token.fingerprint):
             return False
+        if self.spare is not None and self.spare.fingerprint == token.fingerprint:
+            self.spare = None  # held, it is no other one
         if token.fingerprint == self.fingerprint and self.alive(now):
             return False
         self.token = token
@@ -97,6 +100,19 @@ class Held:
     def is_dead(self, fingerprint: str) -> bool:
         """Tell whether the server has refused the token."""
         return fingerprint in self._dead
+
+
+def without_dead(record: Record, held: Held) -> Record:
+    """
+    Return *record* without an access token that is known to be dead.
+
+    Nobody who reads the store, a restarted process least of all, shall send what
+    the server has refused.
+    """
+    token = record.access_token
+    if token is None or not held.is_dead(token.fingerprint()):
+        return record
+    return replace(record, access_token=None)
 
 
 def token_of(record: Record | None, now: float, wall: float) -> AccessToken | None:

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING, Final
 
-from everbearer.errors import (
-    EverbearerError,
-    StoreError,
-    stopping,
-)
+from everbearer.errors import EverbearerError, StoreError, stopping
 from everbearer.renewal.developer import DeveloperToken
 from everbearer.renewal.flight import PATIENCE, Flight, none_in_time, token_or_raise
 from everbearer.renewal.held import Held
@@ -117,9 +114,8 @@ class TokenManager:
 
         Raises GrantError or StoreError when none can be had within 30 s.
         """
-        token = self.ready(self._clock.now())
         cause = "expired" if self._held.token else "first"
-        return token or await self._obtain(cause)
+        return self.ready(self._clock.now()) or await self._obtain(cause)
 
     async def recover(self, failed: str) -> AccessToken:
         """
@@ -147,25 +143,24 @@ class TokenManager:
         """
         Send a token request in any case, past failures notwithstanding.
 
-        Raises GrantError or StoreError although the old token may be alive.
+        Raises GrantError or StoreError although the old token may be alive; where
+        the new one cannot be saved, once it is in an emergency copy for 30 s.
         """
         while (under_way := self._flight) is not None:
             await under_way.landing(PATIENCE)
             if under_way is self._flight:
                 raise none_in_time(self.profile.name, self._source.unsaved)
         flight = self._depart(cause, forced=True)
-        while (result := flight.result()) is None:
-            await flight.landing(PATIENCE)
-        return token_or_raise(result)
+        return token_or_raise(await flight.end())
 
     async def status(self) -> ProfileStatus:
         """Return what is known without asking any server; raises StoreError."""
         now, wall = self._clock.now(), self._clock.wall()
-        if self.profile.grant is None:
+        if (grant := self.profile.grant) is None:
             return status_of(self.profile, self._held, None, now, wall)
         record = await self._store.load(self.profile.key)
         rescued = await self._store.rescued(self.profile.key)
-        notices = notices_of(record, rescued, self._source.unsaved)
+        notices = notices_of(record, grant.seed, rescued, self._source.unsaved)
         return status_of(self.profile, self._held, record, now, wall, notices)
 
     @property
@@ -174,14 +169,18 @@ class TokenManager:
         return self._flight is not None and self._source.redeeming
 
     async def retire(self) -> None:
-        """Stop, once those who wait for a token have it; at most 30 s later."""
+        """
+        Stop, once those who wait for a token have it; at most 30 s later.
+
+        What is redeemed by then is saved first, however long it takes; or `stop`.
+        """
         if self._flight is not None:
             await self._flight.landing(PATIENCE)
-        await self.stop()
+        await self.stop(math.inf)
 
-    async def stop(self) -> None:
+    async def stop(self, patience: float = STOP_PATIENCE) -> None:
         """
-        End all background work; a redeem under way is saved first.
+        End all background work; a redeem under way is saved first, within *patience*.
 
         Whoever still waits for a token gets TokenEndpointUnavailable.
         """
@@ -190,7 +189,7 @@ class TokenManager:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
         if self._flight is not None:
-            await self._flight.stop(STOP_PATIENCE)
+            await self._flight.stop(patience)
 
     async def _obtain(self, cause: str) -> AccessToken:
         """Wait for the renewal; serve the old token where there is no new one."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from everbearer.errors import ConfigError, Problem
+from everbearer.renewal.consent import Consent
 from everbearer.renewal.endpoint import TokenEndpoint
 from everbearer.renewal.manager import TokenManager
 
@@ -29,6 +30,8 @@ class Managers:
     network: NetworkSettings
     endpoint: TokenEndpoint
     by_name: Mapping[str, TokenManager]
+    retired: set[TokenManager] = field(default_factory=set)
+    """Those that a reload replaced and that have not ended; the next ones' too."""
 
     @classmethod
     def of(
@@ -70,7 +73,7 @@ class Managers:
             else make(profile)
             for name, profile in settings.profiles.items()
         }
-        return cls(network, endpoint, by_name)
+        return cls(network, endpoint, by_name, before.retired if before else set())
 
     def __getitem__(self, profile: str) -> TokenManager:
         """Return what keeps the token of *profile*; ConfigError when it is gone."""
@@ -80,6 +83,18 @@ class Managers:
             raise ConfigError(
                 Problem("", f"profile {profile} is no longer in the configuration")
             ) from None
+
+    def consent(
+        self, profile: str, store: Store, clock: Clock, publish: Publish
+    ) -> Consent:
+        """Return what logs the profile in and out; ConfigError when it cannot."""
+        return Consent(
+            self[profile].profile,
+            store=store,
+            endpoint=self.endpoint,
+            clock=clock,
+            publish=publish,
+        )
 
     def __iter__(self) -> Iterator[TokenManager]:
         return iter(self.by_name.values())
@@ -92,16 +107,32 @@ class Managers:
         """Renew the grants that would die because nobody uses them."""
         await asyncio.gather(*(manager.unused.keep_alive() for manager in self))
 
-    async def retire(self, after: Managers) -> None:
-        """Let go of what *after* has not; who waits for it has it first."""
-        kept = set(map(id, after))
-        gone = [manager for manager in self if id(manager) not in kept]
-        await asyncio.gather(*(manager.retire() for manager in gone))
+    def retire(self, after: Managers, tasks: Tasks) -> None:
+        """
+        Let go of what *after* has not, in the background.
 
-    @property
-    def awaited(self) -> str:
-        """What `stop` waits for, in words for people; empty for nothing."""
-        names = [name for name, each in self.by_name.items() if each.redeeming]
+        Who waits for a token has it first, and what was redeemed is saved.
+        """
+        for manager in set(self) - set(after):
+            # At once: a stop may come before the task has begun.
+            self.retired.add(manager)
+            name = f"retire {manager.profile.name}"
+            tasks.spawn(self._retire(manager), name=name)
+
+    async def _retire(self, manager: TokenManager) -> None:
+        try:
+            await manager.retire()
+        finally:
+            self.retired.discard(manager)
+
+    def awaited(self, let_go: frozenset[str]) -> str:
+        """
+        Return what stopping waits for, in words for people; empty for nothing.
+
+        *let_go* are the profiles whose refresh token a client redeems.
+        """
+        ours = {each.profile.name for each in self._all if each.redeeming}
+        names = sorted(ours | let_go)
         if not names:
             return ""
         return (
@@ -111,4 +142,8 @@ class Managers:
 
     async def stop(self) -> None:
         """End all background work; what is being redeemed is saved first."""
-        await asyncio.gather(*(manager.stop() for manager in self))
+        await asyncio.gather(*(manager.stop() for manager in self._all))
+
+    @property
+    def _all(self) -> set[TokenManager]:
+        return self.retired.union(self)

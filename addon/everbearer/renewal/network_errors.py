@@ -5,23 +5,22 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final
 
-import httpx
-
 from everbearer.errors import TokenEndpointUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The first that fits counts: subclasses stand before their bases.
-_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (httpx.ConnectTimeout, "no connection in time"),
-    (httpx.TimeoutException, "no answer in time"),
-    (httpx.ProxyError, "the upstream proxy would not connect"),
-    (httpx.ConnectError, "no connection"),
-    (httpx.NetworkError, "the connection broke off"),
-    (httpx.RemoteProtocolError, "the answer is not HTTP, or broke off"),
-    (Exception, "the exchange failed"),
-)
+_REASONS: Final = {
+    "ConnectTimeout": "no connection in time",
+    "TimeoutException": "no answer in time",
+    "ProxyError": "the upstream proxy would not connect",
+    "ConnectError": "no connection",
+    "NetworkError": "the connection broke off",
+    "RemoteProtocolError": "the answer is not HTTP, or broke off",
+    "Exception": "the exchange failed",
+}
+"""By the name of httpx's class: whoever has none of its errors need not load it."""
+
 _CHECK_PATH: Final = "check the network and what stands between you and the server"
 _CA_HINT: Final = (
     "if a proxy or an authority of your own stands there, name its certificate in"
@@ -47,7 +46,8 @@ def unavailable(host: str, error: Exception) -> TokenEndpointUnavailable:
             return TokenEndpointUnavailable(
                 f"cannot reach {host}: TLS failed ({reason})", hint=_CHECK_PATH
             )
-    reason = next(text for kind, text in _REASONS if isinstance(error, kind))
+    names = (kind.__name__ for kind in type(error).__mro__)
+    reason = next(_REASONS[name] for name in names if name in _REASONS)
     if said := _said_by_system(error):
         reason += f" ({said})"
     return TokenEndpointUnavailable(f"cannot reach {host}: {reason}", hint=_CHECK_PATH)

@@ -18,7 +18,9 @@ from everbearer.errors import (
     StoreError,
     TokenResponseMalformed,
 )
-from everbearer.renewal.held import token_of
+from everbearer.renewal.chain import carried_on, current, fallen_back
+from everbearer.renewal.copies import same_tokens
+from everbearer.renewal.held import token_of, without_dead
 from everbearer.renewal.trouble import (
     Failure,
     Result,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from everbearer.oauth.tokens import AccessToken
     from everbearer.renewal.clock import Clock
     from everbearer.renewal.held import Held
+    from everbearer.renewal.known_trouble import KnownTrouble
     from everbearer.renewal.saving import Saving
     from everbearer.renewal.telling import Telling
     from everbearer.renewal.token_request import Issued, TokenRequests
@@ -81,6 +84,7 @@ class Redeeming:
         saving: Saving,
         clock: Clock,
         random: Random,
+        known: KnownTrouble,
         telling: Telling,
     ) -> None:
         self._name = profile.name
@@ -92,6 +96,7 @@ class Redeeming:
         self._saving = saving
         self._clock = clock
         self._random = random
+        self._known = known
         self._telling = telling
         self.redeeming = False
         """From the intent to the disk: not to be cancelled without need."""
@@ -103,7 +108,7 @@ class Redeeming:
         *record* is the stored one, loaded by the holder of the lock. Raises
         StoreError where the intent cannot be saved: then nothing was asked for.
         """
-        refresh_token = record.refresh_token or self._grant.seed
+        refresh_token = current(record, self._grant)
         self.redeeming = True
         try:
             # This save also proves that the store can be written at all, before
@@ -120,16 +125,19 @@ class Redeeming:
     def _intending(self, record: Record, refresh_token: Secret | None) -> Record:
         redeemed = refresh_token.fingerprint() if refresh_token else ""
         intent = Intent(self._clock.wall(), redeemed)
-        old = record.access_token
-        if old is not None and self._held.is_dead(old.fingerprint()):
-            # Nobody who reads the store, a restarted process least of all, shall
-            # send what the server has refused.
-            return replace(record, intent=intent, access_token=None)
-        return replace(record, intent=intent)
+        return without_dead(replace(record, intent=intent), self._held)
 
     async def _fail(
         self, record: Record, error: GrantError, attempt: Attempt
     ) -> Result:
+        redeemed = current(record, self._grant)
+        carried = carried_on(record, self._grant, redeemed, error)
+        if carried is not None:
+            return await self._keep_carried(record, carried, error, attempt)
+        if isinstance(error, ReauthorizationRequired) and (
+            second := fallen_back(record, self._grant, redeemed)
+        ):
+            return await self.redeem(second, attempt)
         if isinstance(error, ReauthorizationRequired) and attempt.repeats(record):
             error = ReauthorizationRequired(
                 "the answer to an earlier redeem was lost, and the refresh token has"
@@ -139,7 +147,9 @@ class Redeeming:
         trouble = trouble_of(error, record.trouble, self._grant, wall, self._random)
         final = needs_person(trouble)
         failed = replace(
-            record, trouble=trouble, intent=None if final else record.intent
+            without_dead(record, self._held),
+            trouble=trouble,
+            intent=None if final else record.intent,
         )
         try:
             await self._saving.save(failed)
@@ -150,12 +160,29 @@ class Redeeming:
         except StoreError as unsaved:
             # Told beside what it hides: the others do not know of the failure.
             self._telling.failed(unsaved, attempt.cause, STORE_RETRY)
-        wait = math.inf if final else trouble.not_before - wall
+        self._known.made(trouble, failed)
+        wait = math.inf if final else trouble.wait
         told = as_told(error, self._grant, self._name, wait)
         self._telling.failed(told, attempt.cause, wait)
         return Failure(told, wait)
 
     # -- keeping what came --------------------------------------------------
+
+    async def _keep_carried(
+        self, record: Record, carried: Record, error: GrantError, attempt: Attempt
+    ) -> Result:
+        """Keep the refresh token of a malformed response, with the trouble."""
+        wall = self._clock.wall()
+        trouble = trouble_of(error, record.trouble, self._grant, wall, self._random)
+        new = replace(without_dead(carried, self._held), trouble=trouble)
+        stored = await self._persist(record, new, None, attempt)
+        if not same_tokens(stored, new):
+            return self._overtaken(stored, attempt)
+        self._known.made(trouble, stored)
+        wait = trouble.wait
+        told = as_told(error, self._grant, self._name, wait)
+        self._telling.failed(told, attempt.cause, wait)
+        return Failure(told, wait)
 
     async def _keep(self, record: Record, issued: Issued, attempt: Attempt) -> Result:
         now, wall = self._clock.now(), self._clock.wall()
@@ -199,13 +226,14 @@ class Redeeming:
         wall = self._clock.wall()
         trouble = trouble_of(flaw, record.trouble, self._grant, wall, self._random)
         same = old is not None and old.fingerprint == issued.token.fingerprint
-        if same:
+        if old is not None and same:
             # At its end, and not later, the server's word counts again.
-            pause_end = min(trouble.not_before, record.expires_at)
-            trouble = replace(trouble, not_before=pause_end)
-        new = replace(issued.rotated_in(record), trouble=trouble)
-        await self._persist(record, new, None, attempt)
-        wait = trouble.not_before - wall
+            wait = min(trouble.wait, old.expires_at - self._clock.now())
+            trouble = replace(trouble, not_before=wall + wait, wait=wait)
+        kept = without_dead(record, self._held)
+        new = replace(issued.rotated_in(kept), trouble=trouble)
+        self._known.made(trouble, await self._persist(record, new, None, attempt))
+        wait = trouble.wait
         self._telling.failed(flaw, attempt.cause, wait)
         if old is not None and same and not self._held.is_dead(old.fingerprint):
             return Success(old, retry_after=wait)  # no progress, and no harm

@@ -7,16 +7,18 @@ have renewed, and that is the answer → redeem.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import StoreError
-from everbearer.renewal.held import token_of
+from everbearer.renewal.held import token_of, without_dead
+from everbearer.renewal.known_trouble import KnownTrouble
 from everbearer.renewal.redeeming import STORE_RETRY, Attempt, Redeeming
 from everbearer.renewal.rescuing import Rescuing
 from everbearer.renewal.saving import Saving
 from everbearer.renewal.telling import Telling
 from everbearer.renewal.token_request import TokenRequests
-from everbearer.renewal.trouble import Failure, Result, Success, failure_of
+from everbearer.renewal.trouble import Failure, Result, Success
 from everbearer.stores.contract import Record
 
 if TYPE_CHECKING:
@@ -31,8 +33,13 @@ if TYPE_CHECKING:
     from everbearer.settings.model import Profile
     from everbearer.stores.contract import Store
 
+logger = logging.getLogger(__name__)
+
 LOCK_PATIENCE: Final = 30.0
 """Seconds that one who is asked to renew waits for another process to end."""
+
+_BURIAL_PATIENCE: Final = 1.0
+"""Seconds; whoever holds the grant for longer is about to save it anew."""
 
 
 class Renewal:
@@ -62,15 +69,8 @@ class Renewal:
         self._clock = clock
         self._telling = Telling(profile.name, clock, publish)
         self._saving = Saving(profile.key, store, clock, self._telling)
-        self._rescuing = Rescuing(
-            profile.key,
-            grant.seed,
-            held,
-            store=store,
-            clock=clock,
-            saving=self._saving,
-            telling=self._telling,
-        )
+        self._rescuing = Rescuing(grant.seed, held, self._saving)
+        self._known = KnownTrouble(profile.name, grant, clock)
         self._redeeming = Redeeming(
             profile,
             grant,
@@ -80,6 +80,7 @@ class Renewal:
             saving=self._saving,
             clock=clock,
             random=random,
+            known=self._known,
             telling=self._telling,
         )
 
@@ -114,11 +115,15 @@ class Renewal:
                         self._held.adopt(settled.token, self._clock.now())
                     stuck()
                 elif settled:
+                    if isinstance(settled, Failure) and record is not None:
+                        await self._bury(record)
                     return self._shared(settled, cause, begun)
             patience = LOCK_PATIENCE if forced else None
             async with self._rescuing.exclusive(stuck, patience):
-                record = await self._store.load(self._profile.key)
-                record = await self._rescuing.take_in(record)
+                stored = await self._store.load(self._profile.key)
+                record = await self._rescuing.take_in(stored)
+                if record is not stored:
+                    self._known.forget_looks()  # a copy's trouble is an older one
                 if not forced and (settled := self._settled(record, known)):
                     return self._shared(settled, cause, begun)
                 record = record or Record()
@@ -132,12 +137,30 @@ class Renewal:
         """Hold what another process saved; tell whether it did. Raises StoreError."""
         known = self._held.fingerprint
         record = await self._store.load(self._profile.key)
+        if record is not None and record.access_token is None and not record.intent:
+            # Taken back by a logout: with a redeem under way it would be a token
+            # that only another process knows to be dead, or none yet.
+            self._held.bury(known)
         now = self._clock.now()
         token = token_of(record, now, self._clock.wall())
         if token is None or not self._held.usable(token, now):
             return False
         # Where a renewal has ended meanwhile, the record is the older of the two.
         return self._held.fingerprint == known and self._held.adopt(token, now)
+
+    async def _bury(self, stored: Record) -> None:
+        """Take a dead token out of the store, where no renewal will do it soon."""
+        if without_dead(stored, self._held) is stored:
+            return
+        try:
+            async with self._rescuing.exclusive(lambda: None, _BURIAL_PATIENCE):
+                record = await self._store.load(self._profile.key)
+                record = await self._rescuing.take_in(record) or Record()
+                if (buried := without_dead(record, self._held)) is not record:
+                    await self._saving.save(buried)
+        except StoreError as error:
+            # Tried again with the next request; it is not served here all the same.
+            logger.debug("a dead token stays in the store: %s", error)
 
     # -- what the store says ------------------------------------------------
 
@@ -151,9 +174,7 @@ class Renewal:
             if not self._held.alive(now) and now < token.expires_at:
                 # Nearly ended, but served as long as no new one can be had.
                 self._held.adopt(token, now)
-        if record is None or record.trouble is None:
-            return None
-        return failure_of(record.trouble, self._grant, self._profile.name, wall)
+        return self._known.failure(record)
 
     def _shared(self, result: Result, cause: str, begun: float) -> Result:
         if isinstance(result, Success):

@@ -11,23 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import StoreError
+from everbearer.renewal.copies import KEPT_HINT, kept, nothing_lost, taken_in
 from everbearer.renewal.held import token_of
-from everbearer.renewal.saving import same_tokens
-from everbearer.stores.contract import Record, Rescued
+from everbearer.stores.contract import Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
-    from everbearer.renewal.clock import Clock
     from everbearer.renewal.held import Held
     from everbearer.renewal.saving import Saving
-    from everbearer.renewal.telling import Telling
     from everbearer.secret import Secret
-    from everbearer.stores.contract import GrantKey, Store
+    from everbearer.stores.contract import Copy, Rescued
 
 logger = logging.getLogger(__name__)
 
@@ -35,50 +32,19 @@ _WATCH: Final = 1.0
 """Seconds between two looks for a copy while another holds the lock."""
 
 
-def taken_in(stored: Record, copy: Record, seed: Secret | None) -> Record | None:
-    """
-    Return the record that *copy* makes of the *stored* one; None: the store wins.
-
-    The copy's refresh token is the newer of the chain where the stored one (or
-    the *seed*) is the one that was redeemed for it, and all there is where the
-    store was lost. A grant that does not rotate loses nothing by a store that
-    has moved on.
-    """
-    new = replace(copy, version=stored.version, intent=None)
-    if not stored.version:
-        return new
-    redeemed = stored.refresh_token or seed
-    fingerprint = redeemed.fingerprint() if redeemed else ""
-    if copy.intent is None or copy.intent.refresh_fingerprint != fingerprint:
-        return None
-    moved_on = stored.version != copy.version
-    if moved_on and copy.refresh_token in {None, stored.refresh_token}:
-        return None
-    return new
-
-
 class Rescuing:
     """The emergency copies of one grant, for whoever renews it."""
 
-    def __init__(
-        self,
-        key: GrantKey,
-        seed: Secret | None,
-        held: Held,
-        *,
-        store: Store,
-        clock: Clock,
-        saving: Saving,
-        telling: Telling,
-    ) -> None:
-        self._key = key
+    def __init__(self, seed: Secret | None, held: Held, saving: Saving) -> None:
         self._seed = seed
         self._held = held
-        self._store = store
-        self._clock = clock
         self._saving = saving
-        self._telling = telling
+        self._key = saving.key
+        self._store = saving.store
+        self._clock = saving.clock
+        self._telling = saving.telling
         self._told: frozenset[str] = frozenset()
+        self._kept: set[str] = set()
 
     async def offer(self, stored: Record | None) -> bool:
         """
@@ -88,35 +54,56 @@ class Rescuing:
         trying to save it.
         """
         basis, found = stored or Record(), await self._find()
-        if found.record is None or same_tokens(basis, found.record):
-            return False
-        new = taken_in(basis, found.record, self._seed)
+        new = self._newer(basis, found.copies)
         if new is None:
             return False
         now = self._clock.now()
-        token = token_of(new, now, self._clock.wall())
+        token = token_of(new[1], now, self._clock.wall())
         if token is not None and self._held.usable(token, now):
             self._held.spare = token
         return True
 
     async def take_in(self, stored: Record | None) -> Record | None:
-        """Return the record with the copy taken in, by the holder of the lock."""
+        """
+        Return the record with the copies taken in, by the holder of the lock.
+
+        One is removed where the store has its refresh token, and no other.
+        """
         found = await self._find()
-        if found.record is None:
+        if not found.copies:
             return stored
-        basis = stored or Record()
-        if same_tokens(basis, found.record):
-            await self._saving.forget_rescued()
-            return stored
-        new = taken_in(basis, found.record, self._seed)
-        if new is not None:
-            stored = await self._saving.save(new)
-            told = "is in the store now"
-        else:
-            told = "is older than what the store has since, and was removed"
-        await self._saving.forget_rescued()
-        self._telling.copy(f"the emergency copy {found.where} {told}")
-        return stored
+        basis, waiting = stored or Record(), list(found.copies)
+        while new := self._newer(basis, waiting):
+            copy, record = new
+            # From now on the store is the newer, also where it had gone back.
+            basis = await self._saving.save_beyond(copy.record.version, record)
+            waiting.remove(copy)
+            await self._forget(basis)
+            self._telling.copy(f"the emergency copy {copy.where} is in the store now")
+        unknown = [c for c in waiting if not nothing_lost(basis, c.record)]
+        if len(unknown) < len(waiting):
+            await self._forget(basis)
+        self._tell_kept(unknown)
+        return basis
+
+    async def _forget(self, stored: Record) -> None:
+        await self._saving.forget(lambda copy: nothing_lost(stored, copy))
+
+    def _newer(
+        self, stored: Record, copies: Iterable[Copy]
+    ) -> tuple[Copy, Record] | None:
+        """Return the newest copy to take in, and the record that it makes."""
+        for copy in copies:
+            record = taken_in(stored, copy.record, self._seed)
+            if record is not None:
+                return copy, record
+        return None
+
+    def _tell_kept(self, copies: Iterable[Copy]) -> None:
+        for copy in copies:
+            if copy.where not in self._kept:
+                self._kept.add(copy.where)
+                self._telling.copy(kept(copy.where), KEPT_HINT)
 
     @asynccontextmanager
     async def exclusive(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.oauth.freshness import freshness
 from everbearer.oauth.refresh_life import ends_soon
+from everbearer.renewal.copies import KEPT_HINT, kept, nothing_lost, taken_in
 from everbearer.renewal.held import token_of
-from everbearer.renewal.saving import same_tokens
 from everbearer.stores.contract import Record
 
 if TYPE_CHECKING:
     from everbearer.errors import StoreError
     from everbearer.renewal.held import Held
+    from everbearer.secret import Secret
     from everbearer.settings.model import Profile
     from everbearer.stores.contract import Rescued, Trouble
 
@@ -62,17 +63,27 @@ class ProfileStatus:
 
 
 def notices_of(
-    record: Record | None, rescued: Rescued, unsaved: StoreError | None
+    record: Record | None,
+    seed: Secret | None,
+    rescued: Rescued,
+    unsaved: StoreError | None,
 ) -> tuple[Notice, ...]:
-    """Tell of a new token that is not in the store, and of unreadable copies."""
+    """Tell of a new token that is not in the store, and of copies that stay."""
+    stored = record or Record()
     notices = [Notice(error.message, error.hint) for error in rescued.unreadable]
     why = f": {unsaved.message}" if unsaved else ""
-    copy = rescued.record
-    if copy is not None and not same_tokens(record or Record(), copy):
-        message = f"a new token is not in the store but in {rescued.where}{why}"
+    newer = [c for c in rescued.copies if taken_in(stored, c.record, seed)]
+    if newer:
+        message = f"a new token is not in the store but in {newer[0].where}{why}"
         notices.append(Notice(message, _UNSAVED_HINT))
     elif unsaved is not None:
         notices.append(Notice(f"a new token is not on disk{why}", _ONLY_HERE_HINT))
+    older = (copy for copy in rescued.copies if copy not in newer)
+    notices.extend(
+        Notice(kept(copy.where), KEPT_HINT)
+        for copy in older
+        if not nothing_lost(stored, copy.record)
+    )
     return tuple(notices)
 
 
@@ -118,7 +129,7 @@ def refresh_ends_at(profile: Profile, record: Record | None) -> float | None:
 def ends_hint(profile: Profile, ends_at: float | None, wall: float) -> str:
     """Return what a person does about a grant that dies at *ends_at*."""
     if ends_at is not None and wall >= ends_at and profile.grant is not None:
-        return profile.grant.reauthorize_hint(profile.name)
+        return profile.grant.reauthorize_hint(profile.name, "")
     return f"run: everbearer renew {profile.name}"
 
 

@@ -12,6 +12,7 @@ from everbearer.events import (
     RenewalFailed,
     Renewed,
     SaveFailed,
+    TokensDeleted,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Telling:
         # What lay in the store when we started is no renewal.
         if cause != "first":
             self.renewed(token, cause, begun, shared=True)
+
+    def logged_out(self, *, revoked: bool) -> None:
+        """Tell that the tokens are deleted."""
+        self.publish(TokensDeleted(self.clock.wall(), self.profile, revoked))
 
     def failed(self, error: EverbearerError, cause: str, wait: float) -> None:
         """Tell of an attempt in vain; *wait* is `inf` when nobody tries again."""

@@ -32,11 +32,11 @@ class Issued:
 
     def rotated_in(self, record: Record) -> Record:
         """Return *record* with the redeem ended and the refresh token that came."""
+        record = replace(record, intent=None, earlier_refresh_tokens=())
         if self.refresh_token is None or self.refresh_token == record.refresh_token:
-            return replace(record, intent=None)
+            return record
         return replace(
             record,
-            intent=None,
             refresh_token=self.refresh_token,
             refresh_issued_at=self.at,
         )
@@ -50,6 +50,21 @@ class Issued:
             expires_at=self.at + self.token.life,
             trouble=None,
         )
+
+
+def issued_by(
+    exchange: Exchange, profile: Profile, wall: float, *, needs_refresh_token: bool
+) -> Issued:
+    """Return what the answer issues; raises one of the four GrantErrors."""
+    response = parse_token_response(
+        exchange.answer,
+        default_expires_in=profile.default_expires_in,
+        needs_refresh_token=needs_refresh_token,
+        now=wall,
+    )
+    end = exchange.sent_at + response.expires_in
+    token = AccessToken(response.access_token, exchange.sent_at, end)
+    return Issued(token, exchange.sent_wall, response.refresh_token)
 
 
 class TokenRequests:
@@ -80,15 +95,12 @@ class TokenRequests:
         refused = rejection(exchange.answer)
         if refused is not None and self._grant.correctable(refused):
             exchange = await self._attempt(refresh_token)
-        response = parse_token_response(
-            exchange.answer,
-            default_expires_in=self._profile.default_expires_in,
+        return issued_by(
+            exchange,
+            self._profile,
+            self._clock.wall(),
             needs_refresh_token=self._grant.rotates,
-            now=self._clock.wall(),
         )
-        end = exchange.sent_at + response.expires_in
-        token = AccessToken(response.access_token, exchange.sent_at, end)
-        return Issued(token, exchange.sent_wall, response.refresh_token)
 
     async def _attempt(self, refresh_token: Secret | None) -> Exchange:
         form = self._grant.token_request(refresh_token, self._moment())

@@ -14,7 +14,6 @@ from everbearer.errors import (
     TokenRequestRejected,
     TokenResponseMalformed,
 )
-from everbearer.oauth.token_response import MAX_RETRY_AFTER
 from everbearer.renewal.backoff import delay
 from everbearer.stores.contract import Trouble, TroubleKind
 
@@ -61,40 +60,42 @@ def trouble_of(
     """
     Return what all processes of the store shall know of *error*.
 
-    Failures in a row are counted through *previous*, so that they back off
-    together. `not_before` is 0 where only a person can help.
+    Failures in a row are counted through *previous*, whatever configuration met
+    them, so that they back off together. `not_before` and `wait` are 0 where only a
+    person can help.
     """
     kind = _kind(error)
-    in_a_row = previous if previous and _holds(previous, grant) else None
+    in_a_row = previous if previous and not needs_person(previous) else None
     attempts = in_a_row.attempts + 1 if in_a_row else 1
     asked = getattr(error, "retry_after", None)
+    final = kind in _PERSON_NEEDED
+    wait = 0.0 if final else delay(attempts, asked, random)
     return Trouble(
         kind=kind,
         message=error.message,
-        since=in_a_row.since if in_a_row else wall,
+        since=min(in_a_row.since, wall) if in_a_row else wall,
         attempts=attempts,
-        not_before=0.0
-        if kind in _PERSON_NEEDED
-        else wall + delay(attempts, asked, random),
+        not_before=0.0 if final else wall + wait,
         grant=grant.fingerprint,
         hint=error.hint,
+        wait=wait,
     )
 
 
 def failure_of(
-    trouble: Trouble, grant: Grant, profile: str, wall: float
+    trouble: Trouble, grant: Grant, profile: str, wait: float
 ) -> Failure | None:
     """
-    Return what *trouble* means for a renewal at *wall*; None: it may be tried.
+    Return what *trouble* means for a renewal; None: it may be tried.
 
-    Trouble of another configuration is void, and so is a wait that the wall
-    clock makes absurd: one from before the trouble began, or longer than any.
+    *wait* is what is left of its pause, seconds, which holds for every configuration:
+    a server that is busy is so for all. A last word to another one is void.
     """
-    if trouble.grant != grant.fingerprint:
+    if needs_person(trouble) and trouble.grant != grant.fingerprint:
         return None
     match trouble.kind:
         case TroubleKind.REAUTHORIZE:
-            hint = grant.reauthorize_hint(profile)
+            hint = grant.reauthorize_hint(profile, trouble.message)
             return Failure(
                 ReauthorizationRequired(trouble.message, hint=hint), math.inf
             )
@@ -103,8 +104,7 @@ def failure_of(
                 TokenRequestRejected(trouble.message, hint=trouble.hint or None),
                 math.inf,
             )
-    wait = trouble.not_before - wall
-    if wall < trouble.since or not 0 < wait <= MAX_RETRY_AFTER:
+    if wait <= 0:
         return None
     if trouble.kind is TroubleKind.MALFORMED:
         return Failure(TokenResponseMalformed(trouble.message), wait)
@@ -115,8 +115,11 @@ def as_told(error: GrantError, grant: Grant, profile: str, wait: float) -> Grant
     """Return *error* with what the caller needs: the hint, or the seconds to wait."""
     match error:
         case ReauthorizationRequired():
-            hint = grant.reauthorize_hint(profile)
+            hint = grant.reauthorize_hint(profile, error.message)
             return ReauthorizationRequired(error.message, hint=hint)
+        case TokenResponseMalformed():
+            # What it carries is kept by now, and nobody else's.
+            return TokenResponseMalformed(error.message, hint=error.hint)
         case TokenEndpointUnavailable():
             return TokenEndpointUnavailable(
                 error.message, hint=error.hint, retry_after=wait
@@ -127,10 +130,6 @@ def as_told(error: GrantError, grant: Grant, profile: str, wait: float) -> Grant
 def needs_person(trouble: Trouble) -> bool:
     """Tell whether the token endpoint has spoken its last word."""
     return trouble.kind in _PERSON_NEEDED
-
-
-def _holds(trouble: Trouble, grant: Grant) -> bool:
-    return trouble.grant == grant.fingerprint and not needs_person(trouble)
 
 
 def _kind(error: GrantError) -> TroubleKind:

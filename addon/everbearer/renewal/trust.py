@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,31 +19,57 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def client_context(ca_file: Path | None) -> ssl.SSLContext:
+class Trust:
     """
-    Return a context that verifies certificates and their names, always.
+    Whom token requests trust: verifies certificates and their names, always.
 
     Trusted are the system's authorities, Mozilla's (which some Pythons lack,
-    and which mitmproxy trusts) and those in *ca_file*. Raises ConfigError.
+    and which mitmproxy trusts) and those in *ca_file*. That file is read here;
+    raises ConfigError.
     """
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=certifi.where())
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            reason = error.strerror or "no certificate in it"
-            if isinstance(error, ssl.SSLError):
-                reason = "not a PEM file of certificates"
-            raise ConfigError(
-                Problem(
-                    "network.ca_file",
-                    f"{ca_file} cannot be used: {reason}",
-                    "name a PEM file with the certificates of your authorities",
-                )
-            ) from None
-    return context
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._own = None if ca_file is None else _only(ca_file)
+        self._whole: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+
+    def context(self) -> ssl.SSLContext:
+        """
+        Return the context, always the same.
+
+        Blocks when it is first asked for: some hundred authorities are read. So
+        who starts need not wait for what it may never ask.
+        """
+        with self._lock:
+            if self._whole is None:
+                self._whole = self._with_public()
+            return self._whole
+
+    def _with_public(self) -> ssl.SSLContext:
+        if self._own is None:
+            context = ssl.create_default_context()
+        else:
+            context = self._own
+            context.load_default_certs()
+        context.load_verify_locations(cafile=certifi.where())
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+
+def _only(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or "no certificate in it"
+        if isinstance(error, ssl.SSLError):
+            reason = "not a PEM file of certificates"
+        raise ConfigError(
+            Problem(
+                "network.ca_file",
+                f"{ca_file} cannot be used: {reason}",
+                "name a PEM file with the certificates of your authorities",
+            )
+        ) from None
 
 
 def bundle_folder() -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from everbearer.errors import StoreError, TokenEndpointUnavailable
 from everbearer.events import GrantEnding
-from everbearer.oauth.refresh_life import ends_soon, renewed_at
+from everbearer.oauth.refresh_life import ends_soon, is_due
 from everbearer.renewal.status import ends_hint, refresh_ends_at
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ class Unused:
             await self._warn()
 
     async def _fades(self) -> bool:
-        """Tell whether three quarters of the refresh token's life are over."""
+        """Tell whether three quarters of the refresh token's life may be over."""
         record = await self._load()
         life = self.profile.refresh_token_life
         if life is None or record is None or not record.refresh_issued_at:
             return False
-        return self.clock.wall() >= renewed_at(record.refresh_issued_at, life)
+        return is_due(record.refresh_issued_at, life, self.clock.wall())
 
     async def _warn(self) -> None:
         """Tell everybody if the end is near all the same."""

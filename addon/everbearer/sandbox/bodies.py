@@ -92,15 +92,17 @@ class Part:
 
 class FormUpload:
     """
-    Takes Box's upload form: a part `attributes`, then a part `file`.
+    Takes Box's upload form: a part `attributes`, then one with the file.
 
-    *problem* says what is wrong with the form; the rest of it is then ignored.
+    The latter may have any name: documentation and SDKs say `file`, older ones
+    `content`, rclone `contents`. *problem* says what is wrong with the form; the
+    rest of it is then ignored.
     """
 
     def __init__(self, content_type: str, writer: ContentWriter) -> None:
         self._writer = writer
         self._attributes = b""
-        self._seen: list[str] = []
+        self._file: str | None = None
         self.problem: str | None = None
         self.attributes_late = False
         self._multipart: Multipart | None = None
@@ -124,8 +126,8 @@ class FormUpload:
             self._multipart.finish()
         if self.problem is not None:
             raise MultipartError(self.problem)
-        if "file" not in self._seen:
-            raise MultipartError("the form has no part 'file'")
+        if self._file is None:
+            raise MultipartError("the form has no part with a file")
         try:
             attributes = json.loads(self._attributes or b"{}")
         except ValueError:
@@ -139,12 +141,15 @@ class FormUpload:
         self._writer.discard()
 
     def _take(self, name: str, piece: bytes) -> None:
-        if not piece:
-            self._seen.append(name)
-            self.attributes_late |= name == "attributes" and "file" in self._seen
-        elif name == "attributes":
+        if name == "attributes":
+            self.attributes_late |= self._file is not None
             self._attributes += piece
             if len(self._attributes) > ATTRIBUTES_LIMIT:
                 raise MultipartError("the part 'attributes' is too large")
-        elif name == "file":
+            return
+        if self._file is None:
+            self._file = name
+        elif name != self._file:
+            raise MultipartError("the form has two parts beside 'attributes'")
+        if piece:
             self._writer.write(piece)

@@ -42,6 +42,9 @@ class Dispatcher:
     def find(self, host: str, method: str, path: str) -> Found:
         """Return where a request leads, from its head alone."""
         site = site_of(host)
+        if site is Site.CONTROL and site not in self._sites:
+            # A person's browser cannot resolve Box's names to this machine.
+            site = Site.ACCOUNT
         if site not in self._sites:
             return Found(None)
         found = self._router.find(site, method, path)

@@ -34,8 +34,9 @@ class Effect:
     - `html`: a proxy's error page, status 502 unless given.
     - `huge`: that many bytes. `endless`: bytes without end.
 
-    Changes of a token response: `same_token` (the last answer again), `json`
-    (members merged into it), `omit` (members left out), `expires_in`.
+    Changes of a token response: `same_token` (the last answer again); and, while
+    the refresh token has rotated all the same, `json` (members merged into it),
+    `omit` (members left out), `expires_in`.
     To any answer: `retry_after` (seconds, or raw text), `truncate` (close after that
     many bytes of the body), `drip` (bytes per second).
     """

@@ -25,7 +25,7 @@ def write_profiles(world: World, port: int, control_url: str) -> None:
     folder.write("developer_token.txt", accounts.developer_token)
     for name in ("dev", "ccg"):
         folder.write(f"{name}_client_secret.txt", accounts.apps[name].client_secret)
-    profiles = _profiles(world)
+    profiles = _profiles(world, port)
     tail = _store(folder) + _network(port)
     for file, name in (
         ("refresh_token", "dev"),
@@ -35,6 +35,8 @@ def write_profiles(world: World, port: int, control_url: str) -> None:
     ):
         folder.write(f"{file}.toml", _HEAD + profiles[name] + tail)
     default = 'default_profile = "dev"\n\n'
+    login = profiles["dev"].replace(_SEED, "") + tail
+    folder.write("login.toml", _HEAD + login)
     folder.write("all.toml", _HEAD + default + "".join(profiles.values()) + tail)
     folder.write(
         "control.json", json.dumps({"control": control_url, "port": port}) + "\n"
@@ -44,7 +46,10 @@ def write_profiles(world: World, port: int, control_url: str) -> None:
 _HEAD = "# Written by the everbearer sandbox at each start. NOT THE REAL BOX.\n\n"
 
 
-def _profiles(world: World) -> dict[str, str]:
+_SEED = 'refresh_token = { file = "refresh_token.txt" }\n'
+
+
+def _profiles(world: World, port: int) -> dict[str, str]:
     apps = world.accounts.apps
     return {
         "dev": (
@@ -53,7 +58,8 @@ def _profiles(world: World) -> dict[str, str]:
             'grant = "refresh_token"\n'
             f"client_id = {_quoted(apps['dev'].client_id)}\n"
             'client_secret = { file = "dev_client_secret.txt" }\n'
-            'refresh_token = { file = "refresh_token.txt" }\n\n'
+            f"{_SEED}"
+            f'authorize_url = "https://localhost:{port}/api/oauth2/authorize"\n\n'
         ),
         "jwt": (
             "[profiles.jwt]\n"

@@ -60,6 +60,8 @@ BOX_CALLS: list[tuple[Site, Route]] = [
     _api("DELETE", "/folders/*", folders.delete, DELETE),
     # Before "/files/*": a preflight names no file.
     _api("OPTIONS", "/files/content", uploads.preflight, UPLOAD),
+    # As rclone asks it.
+    _api("OPTIONS", "/files/content/", uploads.preflight, UPLOAD),
     _api("OPTIONS", "/files/*/content", uploads.preflight, UPLOAD),
     _api("GET", "/files/*", files.get, READ_ALL),
     _api("PUT", "/files/*", files.update, RENAME),

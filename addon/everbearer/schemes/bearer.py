@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from everbearer.oauth.challenge import bearer_error
 from everbearer.schemes.contract import Accept, Changes, GiveBack, Need, Renew
@@ -12,6 +12,9 @@ from everbearer.secret import Secret
 if TYPE_CHECKING:
     from everbearer.policy.view import RequestView
     from everbearer.schemes.contract import Answer, Credential, Outcome
+
+
+_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class Bearer:
@@ -47,7 +50,7 @@ class Bearer:
         else a 401 says differs between Box's own answers.
         """
         del view, changes
-        if answer.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        if answer.status not in _REFUSED:
             return Accept()
         error = bearer_error(answer.fields.get("www-authenticate", ()))
         if error == "insufficient_scope":

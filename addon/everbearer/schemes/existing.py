@@ -33,15 +33,17 @@ def classify(
     values: tuple[str, ...],
     *,
     placeholder: str,
-    issued: Callable[[str], bool],
+    issued: Callable[[str], frozenset[str]],
+    redeemed: Callable[[str], frozenset[str]],
     rejected_for: Callable[[str], frozenset[str]],
 ) -> Authorization:
     """
     Tell what the values of the field Authorization are.
 
-    `placeholder` is the configured one, "" for none. `issued` tells of a token's
-    fingerprint whether the token is one of ours, `rejected_for` for which
-    profiles it was answered 401 before. Never raises; linear in the length.
+    `placeholder` is the configured one, "" for none. Of a token's fingerprint
+    `issued` tells for which profiles it was handed out by us, `redeemed` for which
+    a client got it by a refresh token of ours, `rejected_for` for which it was
+    answered 401 before. Never raises; linear in the length.
     """
     if not values:
         return Authorization(Existing.NONE)
@@ -54,9 +56,9 @@ def classify(
     if unusable := _unusable(value, token, placeholder):
         return Authorization(unusable)
     mark = fingerprint(token)
-    if issued(mark):
-        return Authorization(Existing.OURS, mark)
-    return Authorization(Existing.FOREIGN, mark, rejected_for(mark))
+    if profiles := issued(mark):
+        return Authorization(Existing.OURS, mark, issued_for=profiles)
+    return Authorization(Existing.FOREIGN, mark, rejected_for(mark), redeemed(mark))
 
 
 def redaction_mark(token_fingerprint: str) -> str:

@@ -9,7 +9,7 @@ from everbearer.oauth.assertion import ALGORITHMS, SigningKey, load_private_key
 from everbearer.oauth.grants.contract import GrantSettings, Subject
 from everbearer.providers.box_config import parse_config_file
 from everbearer.settings.document import SecretTable
-from everbearer.settings.problems import listing, nearest, spell
+from everbearer.settings.problems import listing, nearest
 
 if TYPE_CHECKING:
     from everbearer.oauth.assertion import PrivateKey
@@ -67,12 +67,7 @@ def build_grant(
 
 
 def _seed(here: Where, table: ProfileTable, reader: SecretReader) -> Secret | None:
-    if table.refresh_token is None:
-        # No problem: a record in the store may have one.
-        reader.warnings.append(
-            f"{spell(here)}: is missing, so only what the store has from before can "
-            f"serve; write, for example: {table.example('refresh_token')}"
-        )
+    # Without one the store has it, from a login.
     return reader.token(here, table.refresh_token)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from everbearer.settings.model import Settings
 
 _NEEDS_RESTART: Final[Mapping[str, Callable[[Settings], object]]] = {
+    "audit": lambda settings: settings.audit,
     "listeners": lambda settings: settings.listeners,
     "store": lambda settings: settings.store,
     "network.ca_file": lambda settings: (
@@ -18,6 +19,7 @@ _NEEDS_RESTART: Final[Mapping[str, Callable[[Settings], object]]] = {
         settings.network.ca_digest,
     ),
     "network.upstream_proxy": lambda settings: settings.network.upstream_proxy,
+    "proxy.ca": lambda settings: settings.proxy.ca,
     "proxy.http2": lambda settings: settings.proxy.http2,
     "proxy.spool_limit": lambda settings: settings.proxy.spool_limit,
 }

@@ -103,6 +103,11 @@ class ProfileTable(Table):
     )
     as_user: str | None = _key('as_user = "1234567"')
     token_url: str | None = _key('token_url = "https://api.box.com/oauth2/token"')
+    revoke_url: str | None = _key('revoke_url = "https://api.box.com/oauth2/revoke"')
+    authorize_url: str | None = _key(
+        'authorize_url = "https://ent.box.com/api/oauth2/authorize"'
+    )
+    redirect_uri: str | None = _key('redirect_uri = "http://localhost:8910/callback"')
 
 
 class RuleTable(Table):
@@ -126,6 +131,14 @@ class ListenerTable(Table):
     profile: str | None = _key('profile = "dev"')
 
 
+class UserTable(Table):
+    """`[[proxy.users]]`."""
+
+    name: str | None = _key('name = "alice"')
+    password_hash: str | None = _key('password_hash = "$argon2id$v=19$…"')
+    profiles: list[str] | None = _key('profiles = ["dev"]')
+
+
 class ProxyTable(Table):
     """`[proxy]`."""
 
@@ -140,6 +153,8 @@ class ProxyTable(Table):
         'browser_origins = ["https://app.example.com"]'
     )
     placeholder: str | None = _key('placeholder = "my-placeholder"')
+    ca: Literal["mitmproxy", "own"] | None = _key('ca = "own"')
+    users: list[UserTable] | None = _key("[[proxy.users]]")
 
 
 class KeyTable(Table):
@@ -155,6 +170,14 @@ class StoreTable(Table):
 
     url: SecretValue | None = _key('url = "sqlite:tokens.db"')
     key: KeyTable | None = _key('key = { file = "store.key" }')
+
+
+class AuditTable(Table):
+    """`[audit]`."""
+
+    file: str | None = _key('file = "audit.jsonl"')
+    max_size: Size | None = _key('max_size = "64MiB"')
+    keep: int | None = _key("keep = 5")
 
 
 class NetworkTable(Table):
@@ -177,3 +200,4 @@ class Document(Table):
     proxy: ProxyTable = Field(default=ProxyTable(), examples=["[proxy]"])
     store: StoreTable = Field(default=StoreTable(), examples=["[store]"])
     network: NetworkTable = Field(default=NetworkTable(), examples=["[network]"])
+    audit: AuditTable = Field(default=AuditTable(), examples=["[audit]"])

@@ -23,9 +23,8 @@ MAX_CONFIGURATION: Final = 1024 * 1024
 MAX_SECRET: Final = 64 * 1024
 
 _FIRST_STEPS: Final = (
-    "name yours with --config or $EVERBEARER_CONFIG, or create it, for example with:"
-    ' profiles.dev = { provider = "box", grant = "jwt_bearer",'
-    ' jwt = { file = "box_config.json" } }'
+    "make one, with: everbearer init (or everbearer import); or name yours with"
+    " --config or $EVERBEARER_CONFIG"
 )
 
 
@@ -47,10 +46,16 @@ def read_configuration(path: Path, uid: int) -> Source:
     """
     content, status = _read(path, MAX_CONFIGURATION, if_missing=_FIRST_STEPS)
     _refuse_foreign(path, status, uid)
-    for folder in _folders_above(path):
-        _refuse_foreign(folder, folder.stat(), uid)
+    check_folders(path, uid)
     readable = status.st_mode & (stat.S_IRGRP | stat.S_IROTH)
     return Source(content, readable_by_others=bool(readable))
+
+
+def check_folders(path: Path, uid: int) -> None:
+    """Raise Mistake unless every folder above the file that exists is as above."""
+    for folder in _folders_above(path):
+        if folder.exists():
+            _refuse_foreign(folder, folder.stat(), uid)
 
 
 def read_secret(path: Path, uid: int) -> str:
@@ -70,6 +75,19 @@ def read_secret(path: Path, uid: int) -> str:
         # Without the cause: it holds the content.
         raise Mistake(f"{path} is not UTF-8 text", "save it as UTF-8") from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def read_foreign(path: Path) -> str:
+    """
+    Return the text of another program's file, whoever owns it.
+
+    Raises Mistake unless it is a regular file of UTF-8 text.
+    """
+    content, _ = _read(path, MAX_CONFIGURATION, if_missing="name the right file")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Mistake(f"{path} is not UTF-8 text", "name the right file") from None
 
 
 def read_certificates(path: Path, uid: int) -> bytes:

@@ -25,11 +25,14 @@ def build_listeners(
     profiles: Iterable[str],
     covered: Sequence[HostPattern] | None,
     problems: Problems,
+    *,
+    guarded: bool,
 ) -> tuple[Listener, ...]:
     """
     Return the listeners that are sound; notes what is wrong with others.
 
-    `covered` are the hosts that rules name, None where that is not known.
+    `covered` are the hosts that rules name, None where that is not known;
+    `guarded` tells that there are users, or would be without a mistake.
     """
     if tables is None:
         return DEFAULT
@@ -40,7 +43,7 @@ def build_listeners(
     built: list[Listener] = []
     for position, table in enumerate(tables):
         where: Where = ("listeners", position)
-        address = _address(where, table, problems)
+        address = _address(where, table, problems, guarded=guarded)
         if address in taken:
             problems.add(
                 (*where, "address"),
@@ -57,7 +60,7 @@ def build_listeners(
 
 
 def parse_listen(text: str) -> Address:
-    """Return a loopback address to listen on; raises Mistake."""
+    """Return an address to listen on; raises Mistake."""
     if text.removeprefix(":").isdigit():
         raise Mistake(
             "the address is missing", f'write: "127.0.0.1:{text.removeprefix(":")}"'
@@ -65,24 +68,32 @@ def parse_listen(text: str) -> Address:
     address = parse_address(text)
     if not is_address(address.host):
         raise Mistake("expected an IP address", f'write: "127.0.0.1:{address.port}"')
-    if not is_loopback(address.host):
-        raise Mistake(
-            "not in this version: others than this machine could use your tokens,"
-            " and proxy users come later",
-            f'write: "127.0.0.1:{address.port}"',
-        )
     return address
 
 
-def _address(where: Where, table: ListenerTable, problems: Problems) -> Address | None:
+def check_guarded(address: Address, *, guarded: bool) -> None:
+    """Raise Mistake for an address that others reach, where there are no users."""
+    if not guarded and not is_loopback(address.host):
+        raise Mistake(
+            "whoever reaches this address could use your tokens",
+            f'write: "127.0.0.1:{address.port}"; or add [[proxy.users]], whose lines'
+            " are made by: everbearer user NAME",
+        )
+
+
+def _address(
+    where: Where, table: ListenerTable, problems: Problems, *, guarded: bool
+) -> Address | None:
     if table.address is None:
         problems.missing((*where, "address"), table.example("address"))
         return None
     try:
-        return parse_listen(table.address)
+        address = parse_listen(table.address)
+        check_guarded(address, guarded=guarded)
     except Mistake as mistake:
         problems.note((*where, "address"), mistake)
         return None
+    return address
 
 
 def _reverse(

@@ -12,7 +12,13 @@ import platformdirs
 from everbearer.errors import ConfigError, Problem
 from everbearer.oauth.grants import GRANTS
 from everbearer.providers import PROVIDERS
-from everbearer.settings.files import parse_toml, read_configuration
+from everbearer.settings.audit import build_audit
+from everbearer.settings.files import (
+    Source,
+    check_folders,
+    parse_toml,
+    read_configuration,
+)
 from everbearer.settings.listeners import build_listeners
 from everbearer.settings.model import Settings
 from everbearer.settings.network import build_network
@@ -92,6 +98,7 @@ def survey(
     uid: int | None = None,
     keyring: Callable[[], Keyring] = os_keyring,
     command_timeout: float = COMMAND_TIMEOUT,
+    content: bytes | None = None,
 ) -> Survey:
     """
     Read the configuration and everything that it names, problems or not.
@@ -99,14 +106,19 @@ def survey(
     Each problem has its place and the corrected form; neither a problem nor a
     warning holds a secret. `user_data_dir` and `user_state_dir` are the
     platform's folders for the data and the state of all programs, `uid` the user
-    who (beside root) may own the files.
+    who (beside root) may own the files. With `content` the file is judged as if
+    it held that, and need not exist.
     Blocks, for as long as programs and keyrings that are asked for secrets
     take. Raises ConfigError where nothing can be read at all.
     """
     path = path.absolute()
     owner = os.geteuid() if uid is None else uid
     try:
-        source = read_configuration(path, owner)
+        if content is None:
+            source = read_configuration(path, owner)
+        else:
+            check_folders(path, owner)
+            source = Source(content, readable_by_others=False)
         toml = parse_toml(path, source.content)
     except Mistake as mistake:
         raise ConfigError(
@@ -158,9 +170,14 @@ def _examined(
     if document.default_profile is not None:
         check_profile(("default_profile",), document.default_profile, names, problems)
     store = build_store(document.store, data_folder, state_folder, reader)
-    proxy = build_proxy(document.proxy, problems)
+    proxy = build_proxy(document.proxy, names, problems)
+    audit = build_audit(document.audit, state_folder, problems)
     listeners = build_listeners(
-        document.listeners, names, _covered_hosts(rules, document, problems), problems
+        document.listeners,
+        names,
+        _covered_hosts(rules, document, problems),
+        problems,
+        guarded=document.proxy.users is not None or problems.about("proxy", "users"),
     )
     settings = Settings(
         source=path,
@@ -171,7 +188,9 @@ def _examined(
         listeners=listeners,
         proxy=proxy,
         network=network,
+        audit=audit,
         watched=frozenset({path, *reader.watched}),
+        variables=frozenset(reader.variables),
         warnings=(*reader.warnings, *unserved(rules, profiles), *doubts(proxy)),
     )
     found = problems.ordered()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from everbearer.policy.hosts import join_authority
+from everbearer.settings.locate import in_full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,25 @@ if TYPE_CHECKING:
     from everbearer.oauth.grants.contract import Grant
     from everbearer.policy.hosts import HostPattern
     from everbearer.policy.rules import Rule
+    from everbearer.providers.contract import Who
     from everbearer.secret import Secret
     from everbearer.stores.contract import GrantKey
+    from everbearer.users.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """
+    Where a person consents and takes consent back; "" where nobody knows.
+
+    `redirect_uri` is where the browser comes back to, "" for any free port of
+    this machine; `who` how to ask whom a token acts for, None where nobody may.
+    """
+
+    authorize_url: str = ""
+    revoke_url: str = ""
+    redirect_uri: str = ""
+    who: Who | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +59,7 @@ class Profile:
     scheme: str = "bearer"
     default_expires_in: float = 3600.0
     refresh_token_life: float | None = None
+    endpoints: Endpoints = Endpoints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,18 @@ class Unmatched(Enum):
     INSPECT = "inspect"
 
 
+class Ca(Enum):
+    """
+    Whose authority issues what clients are shown.
+
+    `RUN` is no choice of a configuration: one that a single run has in memory.
+    """
+
+    MITMPROXY = "mitmproxy"
+    OWN = "own"
+    RUN = "run"
+
+
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
     """`[proxy]`; limits in bytes."""
@@ -82,6 +113,17 @@ class ProxySettings:
     http2: bool = False
     browser_origins: frozenset[str] = frozenset()
     placeholder: str = ""
+    ca: Ca = Ca.MITMPROXY
+    users: tuple[User, ...] = ()  # where there are any, nobody else is served
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """`[audit]`: no `file`, no log; `max_size` in bytes, `keep` older files stay."""
+
+    file: Path | None = None
+    max_size: int = 64 * 1024 * 1024
+    keep: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +210,22 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    Which configuration is meant, and why the one in force is not the one on disk.
+
+    `source` is None where it need not be named.
+    """
+
+    source: Path | None = None
+    problems: tuple[str, ...] = ()
+
+    def in_full(self, text: str) -> str:
+        """Return *text* with the configuration in every command of ours."""
+        return in_full(text, self.source)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """
     One whole configuration.
@@ -184,5 +242,12 @@ class Settings:
     listeners: tuple[Listener, ...] = (Listener(Address("127.0.0.1", 8080)),)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     watched: frozenset[Path] = frozenset()  # the files whose change means a reload
+    variables: frozenset[str] = frozenset()  # of the environment, that hold secrets
     warnings: tuple[str, ...] = ()
+
+    @property
+    def ruled(self) -> tuple[HostPattern, ...]:
+        """The hosts of all rules: what the proxy decrypts."""
+        return tuple(host for rule in self.rules for host in rule.hosts)

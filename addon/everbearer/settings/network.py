@@ -7,9 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from cryptography.x509 import load_pem_x509_certificates
-
-from everbearer.policy.hosts import HostPattern, normalise_host
+from everbearer.policy.hosts import LARGEST_PORT, HostPattern, normalise_host
 from everbearer.settings.files import read_certificates
 from everbearer.settings.model import Address, ConnectTo, NetworkSettings
 from everbearer.settings.problems import Mistake, quote
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from everbearer.settings.problems import Problems
     from everbearer.settings.secrets import SecretReader
 
-HTTPS_PORT: Final = 443
-_LARGEST_PORT: Final = 65535
 _PORT: Final = re.compile(r"[0-9]{1,5}\Z")
 _URL: Final = re.compile(r"[!-~]+\Z")
 
@@ -52,7 +48,7 @@ def parse_address(text: str) -> Address:
         raise Mistake(
             "an IPv6 address stands in brackets", f"write: {quote(f'[{host}]:{port}')}"
         )
-    if not _PORT.match(port) or not 0 < int(port) <= _LARGEST_PORT:
+    if not _PORT.match(port) or not 0 < int(port) <= LARGEST_PORT:
         raise Mistake("expected host:port", 'write, for example: "127.0.0.1:8080"')
     try:
         return Address(normalise_host(host), int(port))
@@ -93,7 +89,7 @@ def _connect_to(
 
 def _from(key: str) -> tuple[HostPattern, int]:
     host, _, port = key.rpartition(":")
-    if not _PORT.match(port) or not 0 < int(port) <= _LARGEST_PORT:
+    if not _PORT.match(port) or not 0 < int(port) <= LARGEST_PORT:
         raise Mistake(
             "expected host:port before the equals sign",
             'write, for example: "api.box.com:443" = "127.0.0.1:9443"',
@@ -127,6 +123,9 @@ def _ca_file(text: str | None, reader: SecretReader) -> tuple[Path | None, str]:
 
 
 def _check_certificates(path: Path, content: bytes) -> None:
+    # Slow to load, and most have no such file.
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - see above
+
     try:
         found = load_pem_x509_certificates(content)
     except ValueError:
@@ -146,8 +145,8 @@ def _upstream_proxy(text: str | None, problems: Problems) -> str:
     if "@" in text:
         problems.add(
             where,
-            "credentials of a proxy would be a secret, which this key cannot be",
-            "use a proxy on this machine that adds them:"
+            "a proxy that wants a user name or a password is not supported",
+            "use a proxy on this machine that adds them, as cntlm and px do:"
             ' upstream_proxy = "http://127.0.0.1:3128"',
         )
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from typing import TYPE_CHECKING, Final
@@ -95,6 +94,9 @@ def quote(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was probably meant, None where none is near."""
+    # Slow to load, and for mistakes alone.
+    import difflib  # noqa: PLC0415 - see above
+
     lowered = {name.lower().replace("-", "_"): name for name in known}
     close = difflib.get_close_matches(
         word.lower().replace("-", "_"), lowered, n=1, cutoff=0.6

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from everbearer.policy.hosts import normalise_host
+from everbearer.policy.hosts import HTTPS_PORT, normalise_host
 from everbearer.settings.authorization import build_grant
+from everbearer.settings.endpoints import build_endpoints
 from everbearer.settings.model import Profile
-from everbearer.settings.network import HTTPS_PORT, split_url
+from everbearer.settings.network import split_url
 from everbearer.settings.problems import listing, nearest
 from everbearer.stores.contract import GrantKey
 
@@ -28,7 +29,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _RESERVED: Final = "none"  # Everbearer-Profile: none sends a request as it is
 _DECIMAL: Final = re.compile(r"[0-9]+\Z")
 _ANY_PROFILE: Final = frozenset({"provider", "grant", "as_user", "token_url"})
-_ANY_GRANT: Final = frozenset({"client_id", "client_secret"})
+_ANY_GRANT: Final = frozenset({"client_id", "client_secret", "revoke_url"})
 
 
 def build_profiles(
@@ -82,6 +83,7 @@ class _Builder:
             refresh_token_life=preset.refresh_token_life
             if grant is not None and grant.rotates
             else None,
+            endpoints=build_endpoints(where, table, preset, token_url, self.reader),
         )
 
     def note_shared_seeds(self) -> None:

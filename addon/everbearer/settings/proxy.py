@@ -5,21 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from everbearer.policy.hosts import is_loopback, join_authority, normalise_host
-from everbearer.settings.model import ProxySettings, Unmatched
+from everbearer.settings.model import Ca, ProxySettings, Unmatched
 from everbearer.settings.network import split_url
 from everbearer.settings.problems import quote
+from everbearer.settings.users import build_users
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from everbearer.settings.document import ProxyTable
     from everbearer.settings.problems import Problems
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-def build_proxy(table: ProxyTable, problems: Problems) -> ProxySettings:
+def build_proxy(
+    table: ProxyTable, profiles: Iterable[str], problems: Problems
+) -> ProxySettings:
     """Return the settings; notes what is wrong with them."""
     given = table.model_dump(exclude_none=True)
+    given["users"] = build_users(table.users, profiles, problems)
     given["unmatched_hosts"] = Unmatched(table.unmatched_hosts or Unmatched.TUNNEL)
+    given["ca"] = Ca(table.ca or Ca.MITMPROXY)
+    if given["ca"] is Ca.OWN and given["unmatched_hosts"] is Unmatched.INSPECT:
+        problems.add(
+            ("proxy", "unmatched_hosts"),
+            "hosts that no rule names are beyond the own CA, so none is decrypted",
+            'write: unmatched_hosts = "tunnel", or ca = "mitmproxy"',
+        )
     given["browser_origins"] = _origins(table.browser_origins or [], problems)
     return ProxySettings(**given)
 

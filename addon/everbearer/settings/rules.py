@@ -192,4 +192,5 @@ def rule_set(settings: Settings) -> RuleSet:
         browser_origins=settings.proxy.browser_origins,
         unmatched=settings.proxy.unmatched_hosts.value,
         as_user={p.name: p.as_user for p in settings.profiles.values() if p.as_user},
+        guarded=bool(settings.proxy.users),
     )

@@ -57,7 +57,7 @@ class Surroundings:
 @dataclass(slots=True)
 class SecretReader:
     """
-    Reads secrets, notes what is wrong, and remembers which files it looked into.
+    Reads secrets, notes what is wrong, and remembers where it looked.
 
     Neither a problem nor a warning ever quotes what a source gave.
     """
@@ -65,6 +65,7 @@ class SecretReader:
     surroundings: Surroundings
     problems: Problems
     watched: set[Path] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
     def token(self, where: Where, value: Secret | SecretTable | None) -> Secret | None:
@@ -127,6 +128,7 @@ class SecretReader:
             return None
         try:
             if source.env is not None:
+                self.variables.add(source.env)
                 return _from_environment(source.env, self.surroundings.environ)
             if source.keyring is not None:
                 return _from_keyring(source.keyring, self.surroundings.keyring)

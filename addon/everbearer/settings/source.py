@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from everbearer.errors import ConfigError, Problem
 from everbearer.settings.changes import needs_restart, stamps
+from everbearer.settings.model import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,6 +47,7 @@ class Source:
         leads elsewhere than when the process began: connections that are kept
         lead to the old place, and what is obtained at the new is not for it.
         """
+        await self.has_changed()  # what changes from here on is seen the next time
         try:
             settings = await _in_thread(self._load)
         except ConfigError:
@@ -71,6 +73,10 @@ class Source:
         self._watch(settings.watched)
         # With what the process began with: an earlier reload changed none of it.
         return needs_restart(self._at_start, settings)
+
+    def standing(self, in_force: Settings) -> Standing:
+        """Return where it is, and why what is there is not in force."""
+        return Standing(in_force.source, self.problems)
 
     def reject(self, error: ConfigError, in_force: Settings) -> None:
         """Note why what is on disk cannot be used."""

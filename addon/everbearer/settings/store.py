@@ -119,6 +119,7 @@ def _key(
                 "names no variable of the environment",
                 'write its name alone: key = { env = "EVERBEARER_STORE_KEY" }',
             )
+        reader.variables.add(table.env)
         return KeySource(env=table.env)
     service, _, account = (table.keyring or "").partition("/")
     if not service or not account:

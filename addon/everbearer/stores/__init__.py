@@ -1,22 +1,23 @@
-"""Where grants are kept: one contract, several places."""
+"""
+Where grants are kept: one contract, several places.
+
+A place is imported when it is opened: parts of this package serve those who open
+none.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from everbearer.errors import StoreError
 from everbearer.stores import private
-from everbearer.stores.keys import KeySource, key_place
-from everbearer.stores.memory import MemoryStore
-from everbearer.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from everbearer.stores.contract import Store
-    from everbearer.stores.keys import KeyPlace
+    from everbearer.stores.keys import KeyPlace, KeySource
     from everbearer.stores.postgres import PostgresStore
     from everbearer.stores.postgres_server import Database
 
@@ -65,7 +66,7 @@ class _Memory:
 
     def open(self, settings: StoreSettings, *, make: bool) -> Store | None:
         del settings, make
-        return MemoryStore()
+        return _memory()
 
     def migrate(self, settings: StoreSettings) -> str:
         return f"nothing to do: the store is {self.place(settings)}"
@@ -79,9 +80,15 @@ class _Sqlite:
         path = _path(settings)
         if not make and not _is_there(path):
             return None
+        from everbearer.stores.sqlite import SqliteStore  # noqa: PLC0415 -- see above
+
         return SqliteStore.open(path, _key(settings), elsewhere=settings.rescue)
 
     def migrate(self, settings: StoreSettings) -> str:
+        import asyncio  # noqa: PLC0415 -- see above
+
+        from everbearer.stores.sqlite import SqliteStore  # noqa: PLC0415 -- see above
+
         path = _path(settings)
         there = _is_there(path)
         asyncio.run(SqliteStore.open(path, _key(settings)).close())
@@ -123,7 +130,7 @@ def open_store(settings: StoreSettings, *, make: bool = True) -> Store:
     Blocks, with a keyring for as long as a person takes to unlock it: not to be
     called on an event loop. Raises StoreError.
     """
-    return KINDS[settings.scheme].open(settings, make=make) or MemoryStore()
+    return KINDS[settings.scheme].open(settings, make=make) or _memory()
 
 
 def migrate_store(settings: StoreSettings) -> str:
@@ -153,7 +160,15 @@ def _database(settings: StoreSettings) -> Database:
 
 def _key(settings: StoreSettings) -> KeyPlace:
     assert settings.key is not None
+    from everbearer.stores.keys import key_place  # noqa: PLC0415 -- see above
+
     return key_place(settings.key)
+
+
+def _memory() -> Store:
+    from everbearer.stores.memory import MemoryStore  # noqa: PLC0415 -- see above
+
+    return MemoryStore()
 
 
 def _postgres_store() -> type[PostgresStore]:

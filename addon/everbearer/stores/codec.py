@@ -113,7 +113,11 @@ def encode(record: Record) -> bytes:
             "not_before": trouble.not_before,
             "grant": trouble.grant,
             "hint": trouble.hint,
+            "wait": trouble.wait,
         },
+        "earlier_refresh_tokens": [
+            token.reveal() for token in record.earlier_refresh_tokens
+        ],
     }
     return json.dumps(document, separators=(",", ":")).encode("ascii")
 
@@ -131,7 +135,15 @@ def decode(plaintext: bytes, version: int) -> Record:
         refresh_issued_at=document["refresh_issued_at"],
         intent=intent and Intent(*intent),
         trouble=trouble and Trouble(**trouble | {"kind": TroubleKind(trouble["kind"])}),
+        # Older records have one or none.
+        earlier_refresh_tokens=tuple(map(Secret, _earlier(document))),
     )
+
+
+def _earlier(document: dict[str, Any]) -> list[str]:
+    one = document.get("earlier_refresh_token")
+    found: list[str] = document.get("earlier_refresh_tokens", [one] if one else [])
+    return found
 
 
 def _associated(digest: str, version: int, schema: int) -> bytes:

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from everbearer.errors import StoreError
@@ -69,7 +70,8 @@ class Trouble:
     A failure that all processes of the store shall know.
 
     Times are seconds since the epoch. `grant` is the fingerprint of the
-    configuration that failed: with another one the trouble is void.
+    configuration that failed: with another one a last word is void. `wait` is the
+    length of the pause in seconds, which holds whatever the wall clocks say.
     """
 
     kind: TroubleKind
@@ -79,6 +81,7 @@ class Trouble:
     not_before: float
     grant: str
     hint: str = ""
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ class Record:
     What is known of a grant.
 
     `version` is that of the stored record (0: never saved). Times are wall
-    clock, seconds since the epoch.
+    clock, seconds since the epoch. `earlier_refresh_tokens` are there while
+    `refresh_token` is not proven, since it came in a malformed response: should
+    that be refused each is tried once, the last first; the first was proven.
     """
 
     version: int = 0
@@ -106,6 +111,20 @@ class Record:
     refresh_issued_at: float = 0.0
     intent: Intent | None = None
     trouble: Trouble | None = None
+    earlier_refresh_tokens: tuple[Secret, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """
+    An emergency copy.
+
+    `record` is as it was to be saved, but with the intent of the redeem that
+    brought it and the version it was made from; `where` names its place to people.
+    """
+
+    record: Record
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +132,11 @@ class Rescued:
     """
     The emergency copies of one grant.
 
-    `record` is the newest that can be read: as it was to be saved, but with the
-    intent of the redeem that brought it and the version it was made from;
-    `where` names its place to people. `unreadable` tells of those that do not
-    authenticate or that others could have read.
+    `copies` are those that can be read, the newest first. `unreadable` tells of
+    those that do not authenticate or that others could have read.
     """
 
-    record: Record | None = None
-    where: str = ""
+    copies: tuple[Copy, ...] = ()
     unreadable: tuple[StoreError, ...] = ()
 
 
@@ -138,11 +154,12 @@ class Store(Protocol):
     async def load(self, key: GrantKey) -> Record | None:
         """Return the record, None where there is none."""
 
-    async def save(self, key: GrantKey, record: Record) -> Record:
+    async def save(self, key: GrantKey, record: Record, *, beyond: int = 0) -> Record:
         """
         Save durably and return the record with its new version.
 
-        Raises StoreConflict unless `record.version` is the stored one.
+        That is above the stored one and above *beyond*. Raises StoreConflict
+        unless `record.version` is the stored one.
         """
 
     def exclusive(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
@@ -162,16 +179,17 @@ class Store(Protocol):
         """
         Write an emergency copy, durably, and return its place.
 
-        For the holder of the grant, and for a record that could not be saved. It
-        is sealed as the record would be, and replaces an earlier copy that can
-        be read, never one that cannot.
+        For a record that could not be saved. It is sealed as the record would be,
+        and replaces a copy with the same refresh token, never another one.
         """
 
     async def rescued(self, key: GrantKey) -> Rescued:
         """Return the emergency copies, whoever wrote them."""
 
-    async def forget_rescued(self, key: GrantKey) -> None:
-        """Remove the emergency copies that can be read; for the grant's holder."""
+    async def forget_rescued(
+        self, key: GrantKey, forgettable: Callable[[Record], bool]
+    ) -> None:
+        """Remove the emergency copies that can be read and are *forgettable*."""
 
     async def close(self) -> None:
         """Free what is held; the store is not used afterwards."""

@@ -29,6 +29,11 @@ class KeyCheck:
     kind: str
     sealed: bytes
 
+    @property
+    def store(self) -> str:
+        """A name of the store that stays its own wherever it is moved; no secret."""
+        return self.sealed.hex()  # with a nonce of its own
+
 
 def first_key(key: KeyPlace) -> tuple[Cipher, KeyCheck]:
     """

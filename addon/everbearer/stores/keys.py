@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from everbearer.errors import StoreError
 from everbearer.secret import Secret
@@ -65,13 +65,16 @@ class KeyPlace(Protocol):
 
 
 class Keyring(Protocol):
-    """The part of `keyring.backend.KeyringBackend` that a key needs."""
+    """The part of `keyring.backend.KeyringBackend` that is used."""
 
     def get_password(self, service: str, username: str) -> str | None:
         """Return what is kept, None where nothing is."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Keep *password*."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Forget what is kept."""
 
 
 def key_place(source: KeySource) -> KeyPlace:
@@ -156,6 +159,23 @@ def real_keyring(found: object) -> Keyring:
         hint="run in the desktop session that has one, "
         'or set [store] key = { file = "store.key" } for a new store',
     )
+
+
+def keytar_keyring(find: Callable[[], Keyring] = os_keyring) -> Keyring:
+    """
+    Return the system's keyring as programs see it that use Node's keytar.
+
+    Through the Secret Service it calls `account` what keyring calls `username`.
+    StoreError where there is none.
+    """
+    found = find()
+    if not type(found).__module__.startswith("keyring.backends.SecretService"):
+        return found
+    theirs: Any = type(found)()
+    theirs.schemes = {"keytar": {"username": "account", "service": "service"}}
+    theirs.scheme = "keytar"
+    keyring: Keyring = theirs
+    return keyring
 
 
 @dataclass(frozen=True, slots=True)

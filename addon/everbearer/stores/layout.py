@@ -65,7 +65,9 @@ _REASONS: Final = {
 }
 
 
-def prepare(connection: sqlite3.Connection, path: Path, key: KeyPlace) -> Cipher:
+def prepare(
+    connection: sqlite3.Connection, path: Path, key: KeyPlace
+) -> tuple[Cipher, KeyCheck]:
     """Make the file's tables and key where it is empty; return its cipher."""
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA fullfsync = ON")  # on macOS, fsync alone promises less
@@ -174,7 +176,9 @@ def _make(connection: sqlite3.Connection, key: KeyPlace) -> None:
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
-def _cipher(connection: sqlite3.Connection, path: Path, key: KeyPlace) -> Cipher:
+def _cipher(
+    connection: sqlite3.Connection, path: Path, key: KeyPlace
+) -> tuple[Cipher, KeyCheck]:
     """Return the cipher of the file; StoreError unless *key* is the file's own."""
     found = connection.execute("SELECT key_kind, key_check FROM store").fetchone()
     kind, sealed = found or (None, None)
@@ -185,10 +189,6 @@ def _cipher(connection: sqlite3.Connection, path: Path, key: KeyPlace) -> Cipher
         (rows,) = connection.execute("SELECT count(*) FROM records").fetchone()
         return int(rows)
 
-    return known_key(
-        str(path),
-        KeyCheck(kind, sealed),
-        key,
-        count=count,
-        away="move the store away",
-    )
+    check = KeyCheck(kind, sealed)
+    away = "move the store away"
+    return known_key(str(path), check, key, count=count, away=away), check

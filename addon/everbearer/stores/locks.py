@@ -5,7 +5,8 @@ Each is a `flock` on a file that is never removed: where one process unlinks a
 lock file on release, another that has opened it holds a lock nobody else sees.
 filelock's FileLock does so in its versions 3.21 to 3.29, and where there is no
 `flock` it falls back to a lock that outlives its holder; so the file is opened
-here, and filelock only locks the descriptor.
+here, and filelock only locks the descriptor. It is imported by who locks: most
+that look into a store never do.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
-
-from filelock import lock_descriptor, unlock_descriptor
 
 from everbearer.stores import private
 
@@ -59,6 +58,8 @@ async def _acquire(path: Path) -> int:
 
 
 def _locked(path: Path, descriptor: int) -> bool:
+    from filelock import lock_descriptor  # noqa: PLC0415 - see above
+
     with private.os_errors(path):
         return lock_descriptor(descriptor, blocking=False)
 
@@ -71,6 +72,8 @@ def _open(path: Path) -> int:
 
 
 def _release(descriptor: int) -> None:
+    from filelock import unlock_descriptor  # noqa: PLC0415 - see above
+
     try:
         # Closing is not enough: a child between fork and exec has a copy.
         unlock_descriptor(descriptor)

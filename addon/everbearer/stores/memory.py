@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from everbearer.errors import StoreConflict
-from everbearer.stores.contract import Examined, Rescued
+from everbearer.stores.contract import Copy, Examined, Rescued
+from everbearer.stores.rescue import newest_first, same_refresh_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from everbearer.stores.contract import GrantKey, Record
@@ -24,7 +26,7 @@ class Memory:
     locks: dict[GrantKey, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
     )
-    rescued: dict[GrantKey, Record] = field(default_factory=dict)
+    rescued: dict[GrantKey, list[Record]] = field(default_factory=dict)
     generation: int = 0
 
 
@@ -38,7 +40,7 @@ class MemoryStore:
         """Return the record, None where there is none."""
         return self._memory.records.get(key)
 
-    async def save(self, key: GrantKey, record: Record) -> Record:
+    async def save(self, key: GrantKey, record: Record, *, beyond: int = 0) -> Record:
         """Keep the record and return it with its new version."""
         stored = self._memory.records.get(key)
         version = 0 if stored is None else stored.version
@@ -47,7 +49,7 @@ class MemoryStore:
                 f"record {key.digest[:8]} has version {version}, "
                 f"and this one was made from {record.version}",
             )
-        saved = replace(record, version=version + 1)
+        saved = replace(record, version=max(version, beyond) + 1)
         self._memory.records[key] = saved
         self._memory.generation += 1
         return saved
@@ -62,17 +64,23 @@ class MemoryStore:
 
     async def rescue(self, key: GrantKey, record: Record) -> str:
         """Keep a second record, for as long as the memory lasts."""
-        self._memory.rescued[key] = record
+        await self.forget_rescued(key, same_refresh_token(record))
+        self._memory.rescued.setdefault(key, []).append(record)
         return "memory"
 
     async def rescued(self, key: GrantKey) -> Rescued:
-        """Return the second record."""
-        record = self._memory.rescued.get(key)
-        return Rescued() if record is None else Rescued(record, "memory")
+        """Return the second records."""
+        kept = self._memory.rescued.get(key, [])
+        copies = (Copy(record, "memory") for record in kept)
+        return Rescued(newest_first(copies))
 
-    async def forget_rescued(self, key: GrantKey) -> None:
-        """Forget the second record."""
-        self._memory.rescued.pop(key, None)
+    async def forget_rescued(
+        self, key: GrantKey, forgettable: Callable[[Record], bool]
+    ) -> None:
+        """Forget second records."""
+        kept = self._memory.rescued.pop(key, [])
+        if left := [record for record in kept if not forgettable(record)]:
+            self._memory.rescued[key] = left
 
     async def examine(self) -> tuple[Examined, ...]:
         """Return that every record is well: nothing was sealed."""

@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import lock_descriptor
-
 from everbearer.stores import private
 
 if TYPE_CHECKING:
@@ -36,6 +34,8 @@ def passing_file(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
 
 def _made(folder: Path, prefix: str, suffix: str, held: ExitStack) -> Path:
     """Make the file, locked until *held* is closed."""
+    from filelock import lock_descriptor  # noqa: PLC0415 - see locks
+
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     alone = os.open(folder / "lock", flags, 0o600)
     try:
@@ -52,6 +52,8 @@ def _made(folder: Path, prefix: str, suffix: str, held: ExitStack) -> Path:
 
 
 def _remove_if_dead(path: Path) -> None:
+    from filelock import lock_descriptor  # noqa: PLC0415 - see locks
+
     with suppress(OSError), path.open("r+b") as file:
         if lock_descriptor(file.fileno(), blocking=False):
             path.unlink()

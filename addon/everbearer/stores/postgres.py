@@ -91,7 +91,11 @@ class PostgresStore:
             cipher, check = layout.open_blocking(connection, database, key)
         finally:
             connection.close()
-        rescue = Rescue((apart(elsewhere, str(database)),), cipher)
+        # By the store's own name: the database may be had by another address
+        # tomorrow. By its URL lie those of older versions.
+        names = check.store, str(database)
+        places = tuple(apart(elsewhere, name) for name in names)
+        rescue = Rescue(places, cipher)
         return cls(database, cipher, check, timing, rescue)
 
     @staticmethod
@@ -113,9 +117,9 @@ class PostgresStore:
             return await held.run(work)
         return await self._apart(self._reading.run(work))
 
-    async def save(self, key: GrantKey, record: Record) -> Record:
+    async def save(self, key: GrantKey, record: Record, *, beyond: int = 0) -> Record:
         """Save durably and return the record with its new version."""
-        saved = replace(record, version=record.version + 1)
+        saved = replace(record, version=max(record.version, beyond) + 1)
         new = seal(self._cipher, key, saved)
 
         async def work(session: Session) -> Record:
@@ -155,8 +159,8 @@ class PostgresStore:
         finally:
             del self._held[holder]
             beat.cancel()
-            await asyncio.wait([beat])
-            await line.close()
+            # A holder that is cancelled now as well leaves no lock behind.
+            await self._ended(_released(line, beat))
 
     async def generation(self) -> int:
         """Return the number of saves, as heard of or asked."""
@@ -182,9 +186,11 @@ class PostgresStore:
         """Return the emergency copies of this machine."""
         return await self._ended(asyncio.to_thread(self._rescue.read, key))
 
-    async def forget_rescued(self, key: GrantKey) -> None:
-        """Remove the emergency copies of this machine that can be read."""
-        await self._ended(asyncio.to_thread(self._rescue.forget, key))
+    async def forget_rescued(
+        self, key: GrantKey, forgettable: Callable[[Record], bool]
+    ) -> None:
+        """Remove the copies of this machine that can be read and are *forgettable*."""
+        await self._ended(asyncio.to_thread(self._rescue.forget, key, forgettable))
 
     async def close(self) -> None:
         """End every session but those of locks that are held."""
@@ -273,6 +279,13 @@ class PostgresStore:
             "bring the database back from a copy; or forget the record, so that its "
             f"grant starts from its seed: {psql}"
         )
+
+
+async def _released(line: Line, beat: asyncio.Task[None]) -> None:
+    try:
+        await asyncio.wait([beat])
+    finally:
+        await line.close()
 
 
 def lock_number(digest: str) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 import psycopg
 
-from everbearer.errors import StoreError
+from everbearer.errors import StoreBrokeOff, StoreError
 
 MIGRATE: Final = "run: everbearer store migrate"
 
@@ -48,6 +48,8 @@ _STATES: Final = {
     "08": ("cannot be reached: the connection broke off", _WAIT),
 }
 
+_BROKE_OFF: Final = ("08", "57P0")
+
 # What libpq says where no session came about has no SQLSTATE; the first phrase
 # that occurs counts. The last column: it may pass by itself.
 _PHRASES: Final = (
@@ -80,7 +82,8 @@ def failed(name: str, error: psycopg.Error) -> StoreError:
         or _STATES.get(state[:2])
         or (f"failed (SQLSTATE {state})", _LOOK)
     )
-    return StoreError(f"{name} {reason}", hint=hint)
+    kind = StoreBrokeOff if state.startswith(_BROKE_OFF) else StoreError
+    return kind(f"{name} {reason}", hint=hint)
 
 
 def unreachable(name: str, error: psycopg.Error) -> tuple[StoreError, bool]:

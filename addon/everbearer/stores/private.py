@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from everbearer.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _FOLDER: Final = 0o700
@@ -72,12 +72,18 @@ def check_owner(path: Path, info: os.stat_result) -> None:
         )
 
 
-def make_file(path: Path, content: bytes = b"", *, replace: bool = False) -> None:
+def make_file(
+    path: Path,
+    content: bytes = b"",
+    *,
+    replace: bool = False,
+    sync: Callable[[int], None] = os.fsync,
+) -> None:
     """
     Make the file *path*, durably and in one step: nobody sees a part of it.
 
     Without *replace* raises FileExistsError for anything that is there, a
-    symbolic link included.
+    symbolic link included. *sync* waits until a descriptor's file is on disk.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -88,21 +94,21 @@ def make_file(path: Path, content: bytes = b"", *, replace: bool = False) -> Non
             os.fchmod(file.fileno(), _FILE)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         if replace:
             draft.replace(path)
         else:
             path.hardlink_to(draft)
     finally:
         draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync_folder(path.parent, sync=sync)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
     """Wait until the names in *folder* are on disk; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 

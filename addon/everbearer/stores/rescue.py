@@ -1,8 +1,9 @@
 """
 Emergency copies: a second way to the disk for what a store cannot take now.
 
-The copy of a grant's record is a file of its own, sealed with the store's key and
-bound to its grant and version as the record itself. It lies beside the store, or
+A copy of a grant's record is a file of its own, sealed with the store's key and
+bound to its grant and version as the record itself. There are several where nobody
+knows which is needed, and none ever takes another's place. It lies beside the store, or
 where that fails too in another folder of the user's, and each is looked at when
 a copy is asked for.
 """
@@ -13,18 +14,24 @@ import base64
 import hashlib
 import json
 import os
+from contextlib import suppress
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import StoreError
 from everbearer.stores import private
 from everbearer.stores.codec import Row, seal, unseal
-from everbearer.stores.contract import Rescued
+from everbearer.stores.contract import Copy, Rescued
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     from everbearer.stores.cipher import Cipher
     from everbearer.stores.contract import GrantKey, Record
+
+_MOST: Final = 100
+"""Copies of one grant in one place; one is the rule."""
 
 _LONGEST_FILE: Final = 1 << 20
 """Bytes; a record is a few thousand, and something else is not read to its end."""
@@ -62,55 +69,64 @@ class Rescue:
         document = {"version": row.version, "schema": row.schema, "sealed": sealed}
         content = json.dumps(document).encode("ascii") + b"\n"
         failures: list[StoreError] = []
-        for path in self._paths(key):
+        for place in self._places:
             try:
-                self._write(path, key, content)
+                return str(self._write(place, key, record, content))
             except StoreError as error:
                 failures.append(error)
-            else:
-                return str(path)
         reasons = "; ".join(error.message for error in failures)
         raise StoreError(reasons, hint=failures[0].hint)
 
     def read(self, key: GrantKey) -> Rescued:
-        """Return the newest copy, and what is wrong with those that cannot be read."""
-        newest, unreadable = Rescued(), []
-        for path in self._paths(key):
+        """Return the copies, and what is wrong with those that cannot be read."""
+        copies, unreadable = [], []
+        for place in self._places:
             try:
-                record = self._read(path, key)
+                paths = _paths(place, key)
             except StoreError as error:
                 unreadable.append(error)
                 continue
-            if record is not None and (
-                newest.record is None or _age(record) > _age(newest.record)
-            ):
-                newest = Rescued(record, str(path))
-        return Rescued(newest.record, newest.where, tuple(unreadable))
+            for path in paths:
+                try:
+                    record = self._read(path, key)
+                except StoreError as error:
+                    unreadable.append(error)
+                    continue
+                if record is not None:
+                    copies.append(Copy(record, str(path)))
+        return Rescued(newest_first(copies), tuple(unreadable))
 
-    def forget(self, key: GrantKey) -> None:
-        """Remove the copies that can be read."""
-        for path in self._paths(key):
-            try:
-                there = self._read(path, key) is not None
-            except StoreError:
-                continue
-            if there:
+    def forget(self, key: GrantKey, forgettable: Callable[[Record], bool]) -> None:
+        """Remove the copies that can be read and are *forgettable*."""
+        for copy in self.read(key).copies:
+            if forgettable(copy.record):
+                path = Path(copy.where)
                 with private.os_errors(path):
                     path.unlink(missing_ok=True)
                     private.sync_folder(path.parent)
 
-    def _paths(self, key: GrantKey) -> tuple[Path, ...]:
-        return tuple(p.with_name(f"{p.name}.{key.digest}") for p in self._places)
-
-    def _write(self, path: Path, key: GrantKey, content: bytes) -> None:
-        folder = path.parent
+    def _write(
+        self, place: Path, key: GrantKey, record: Record, content: bytes
+    ) -> Path:
+        folder = place.parent
         private.make_folder(folder)
         private.check_folder(folder)
-        # Raises for one that cannot be read: it may be the last of its chain.
-        there = self._read(path, key) is not None
-        with private.os_errors(path):
-            private.make_file(path, content, replace=there)
-            private.sync_folder(folder.parent)  # the folder may be new
+        same = same_refresh_token(record)
+        for number in range(_MOST):
+            path = place.with_name(_name(place, key, number))
+            try:
+                there = self._read(path, key)
+            except StoreError:
+                continue  # it may be the last of its chain
+            if there is None or same(there):
+                with private.os_errors(path), suppress(FileExistsError):
+                    private.make_file(path, content, replace=there is not None)
+                    private.sync_folder(folder.parent)  # the folder may be new
+                    return path
+        raise StoreError(
+            f"{folder} has {_MOST} emergency copies of one grant",
+            hint=f"look at: ls -l {quote(str(folder))}; and move them away",
+        )
 
     def _read(self, path: Path, key: GrantKey) -> Record | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -149,5 +165,29 @@ def _content(descriptor: int) -> bytes:
         return file.read(_LONGEST_FILE)
 
 
-def _age(record: Record) -> tuple[int, float]:
-    return record.version, record.issued_at
+def newest_first(copies: Iterable[Copy]) -> tuple[Copy, ...]:
+    """Return *copies* in the order of the versions that they were made from."""
+
+    def age(copy: Copy) -> tuple[int, float]:
+        return copy.record.version, copy.record.issued_at
+
+    return tuple(sorted(copies, key=age, reverse=True))
+
+
+def same_refresh_token(record: Record) -> Callable[[Record], bool]:
+    """Return what tells whether a copy loses nothing by *record* in its place."""
+    return lambda copy: copy.refresh_token in {None, record.refresh_token}
+
+
+def _name(place: Path, key: GrantKey, number: int) -> str:
+    return f"{place.name}.{key.digest}" + (f".{number}" if number else "")
+
+
+def _paths(place: Path, key: GrantKey) -> list[Path]:
+    """Return where copies lie."""
+    names = {_name(place, key, number) for number in range(_MOST)}
+    with private.os_errors(place.parent):
+        try:
+            return sorted(p for p in place.parent.iterdir() if p.name in names)
+        except FileNotFoundError:
+            return []

@@ -47,8 +47,9 @@ class SqliteStore:
     Records in the SQLite file *path*, sealed by *cipher*.
 
     All statements run in one thread of the store's own, so no event loop waits
-    for the disk. A cancelled `save` ends, done or failed, before it raises: who
-    lets go of a grant leaves nothing behind that is still being written.
+    for the disk; emergency copies are written in another, for a statement may hang.
+    A cancelled `save` ends, done or failed, before it raises: who lets go of a
+    grant leaves nothing behind that is still being written.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SqliteStore:
         self._cipher = cipher
         self._rescue = rescue
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="everbearer-store")
+        self._copier = ThreadPoolExecutor(1, thread_name_prefix="everbearer-copy")
 
     @classmethod
     def open(
@@ -92,22 +94,24 @@ class SqliteStore:
                 check_same_thread=False,  # made here, used in the worker alone
             )
             try:
-                cipher = layout.prepare(connection, path, key)
+                cipher, check = layout.prepare(connection, path, key)
             except BaseException:
                 connection.close()
                 raise
         places = [path.parent / "rescue" / path.name]
         if elsewhere is not None:
-            places.append(apart(elsewhere, str(path)))
+            # By the store's own name: the file may be moved. By its path lie
+            # those of older versions.
+            places += [apart(elsewhere, name) for name in (check.store, str(path))]
         return cls(path, connection, cipher, Rescue(tuple(places), cipher))
 
     async def load(self, key: GrantKey) -> Record | None:
         """Return the record, None where there is none."""
         return await self._run(lambda: self._load(key))
 
-    async def save(self, key: GrantKey, record: Record) -> Record:
+    async def save(self, key: GrantKey, record: Record, *, beyond: int = 0) -> Record:
         """Save durably and return the record with its new version."""
-        return await self._run(lambda: self._save(key, record))
+        return await self._run(lambda: self._save(key, record, beyond))
 
     def exclusive(self, key: GrantKey) -> AbstractAsyncContextManager[None]:
         """Hold the grant alone among all processes of this machine."""
@@ -119,15 +123,17 @@ class SqliteStore:
 
     async def rescue(self, key: GrantKey, record: Record) -> str:
         """Write an emergency copy, and return its path."""
-        return await self._run(lambda: self._rescue.write(key, record))
+        return await self._copy(lambda: self._rescue.write(key, record))
 
     async def rescued(self, key: GrantKey) -> Rescued:
         """Return the emergency copies."""
-        return await self._run(lambda: self._rescue.read(key))
+        return await self._copy(lambda: self._rescue.read(key))
 
-    async def forget_rescued(self, key: GrantKey) -> None:
-        """Remove the emergency copies that can be read."""
-        await self._run(lambda: self._rescue.forget(key))
+    async def forget_rescued(
+        self, key: GrantKey, forgettable: Callable[[Record], bool]
+    ) -> None:
+        """Remove the emergency copies that can be read and are *forgettable*."""
+        await self._copy(lambda: self._rescue.forget(key, forgettable))
 
     async def examine(self) -> tuple[Examined, ...]:
         """Open every record, and change none."""
@@ -137,13 +143,21 @@ class SqliteStore:
         """Close the file once everything asked for has been done."""
         await self._run(self._connection.close)
         self._worker.shutdown(wait=False)
+        self._copier.shutdown(wait=False)
 
     async def _run[T](self, work: Callable[[], T]) -> T:
         def translated() -> T:
             with layout.sqlite_errors(self._path):
                 return work()
 
-        done = asyncio.get_running_loop().run_in_executor(self._worker, translated)
+        return await self._ended(self._worker, translated)
+
+    async def _copy[T](self, work: Callable[[], T]) -> T:
+        return await self._ended(self._copier, work)
+
+    async def _ended[T](self, worker: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        """Do *work* to its end, also where its caller is cancelled meanwhile."""
+        done = asyncio.get_running_loop().run_in_executor(worker, work)
         cancelled = None
         while not done.done():
             try:
@@ -167,7 +181,7 @@ class SqliteStore:
             for digest, row in layout.rows(self._connection)
         )
 
-    def _save(self, key: GrantKey, record: Record) -> Record:
+    def _save(self, key: GrantKey, record: Record, beyond: int) -> Record:
         with layout.transaction(self._connection):
             # Authenticated before its version is believed: a record that cannot
             # be read is never overwritten.
@@ -178,7 +192,7 @@ class SqliteStore:
                     f"record {key.digest[:8]} has version {version}, "
                     f"and this one was made from {record.version}",
                 )
-            saved = replace(record, version=version + 1)
+            saved = replace(record, version=max(version, beyond) + 1)
             layout.put(self._connection, key.digest, seal(self._cipher, key, saved))
         return saved
 

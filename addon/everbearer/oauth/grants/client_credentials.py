@@ -73,8 +73,9 @@ class ClientCredentials:
         del rejection
         return False
 
-    def reauthorize_hint(self, profile: str) -> str:
+    def reauthorize_hint(self, profile: str, message: str) -> str:
         """Say what Box may have against the client."""
+        del message
         return (
             f"check client_id and client_secret, that the app may act as {self.subject}"
             " and that it is authorized in the Box Admin Console,"

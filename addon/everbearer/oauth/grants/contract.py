@@ -65,7 +65,9 @@ class Rejection:
     description: str = field(repr=False)
 
 
-type Uses = frozenset[Literal["refresh_token", "jwt", "subject"]]
+type Uses = frozenset[
+    Literal["refresh_token", "authorize_url", "redirect_uri", "jwt", "subject"]
+]
 """Keys of a profile that not every grant has."""
 
 
@@ -101,6 +103,10 @@ class Grant(Protocol):
         """The client at the authorization server."""
 
     @property
+    def client_secret(self) -> Secret:
+        """What the client proves itself with."""
+
+    @property
     def identity(self) -> str:
         """What makes it another grant: the subject, or the seed's fingerprint."""
 
@@ -118,8 +124,12 @@ class Grant(Protocol):
     def correctable(self, rejection: Rejection) -> bool:
         """Tell whether the same grant may succeed at once with a better moment."""
 
-    def reauthorize_hint(self, profile: str) -> str:
-        """Say what a person does when the server says `invalid_grant`."""
+    def reauthorize_hint(self, profile: str, message: str) -> str:
+        """
+        Say what a person does about *message*, mostly the server's `invalid_grant`.
+
+        It ends in the command to run.
+        """
 
 
 def configuration_fingerprint(*values: str) -> str:

@@ -128,8 +128,9 @@ class JwtBearer:
             _CLAIM.search(rejection.description)
         )
 
-    def reauthorize_hint(self, profile: str) -> str:
+    def reauthorize_hint(self, profile: str, message: str) -> str:
         """Say what Box may have against the client or its key."""
+        del message
         return (
             "check client_id, client_secret, key_id and the private key, that the app"
             f" may act as {self.subject} and that it is authorized in the Box Admin"

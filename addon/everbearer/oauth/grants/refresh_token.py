@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from everbearer.errors import ReauthorizationRequired
 from everbearer.oauth.grants.contract import configuration_fingerprint
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from everbearer.secret import Secret
 
 
+NOT_LOGGED_IN: Final = "nobody has logged in yet"
+LOGGED_OUT: Final = "logged out"
+NOBODY: Final = frozenset({NOT_LOGGED_IN, LOGGED_OUT})
+"""Messages of a grant that no server has refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
     """
@@ -30,7 +36,7 @@ class RefreshToken:
 
     name: ClassVar[str] = "refresh_token"
     rotates: ClassVar[bool] = True
-    uses: ClassVar[Uses] = frozenset({"refresh_token"})
+    uses: ClassVar[Uses] = frozenset({"refresh_token", "authorize_url", "redirect_uri"})
 
     client_id: str
     client_secret: Secret
@@ -70,7 +76,7 @@ class RefreshToken:
         del moment  # only assertions depend on it
         redeemed = refresh_token or self.refresh_token
         if not redeemed:
-            raise ReauthorizationRequired("there is no refresh token to redeem")
+            raise ReauthorizationRequired(NOT_LOGGED_IN)
         return (
             ("grant_type", "refresh_token"),
             ("client_id", self.client_id),
@@ -83,12 +89,11 @@ class RefreshToken:
         del rejection
         return False
 
-    def reauthorize_hint(self, profile: str) -> str:
-        """Say what may have happened, and where a new refresh token goes."""
-        if self.refresh_token is None:
-            return f"write profiles.{profile}.refresh_token into the configuration"
+    def reauthorize_hint(self, profile: str, message: str) -> str:
+        """Say that a person must consent, and what may have become of a consent."""
+        if message in NOBODY:
+            return f"run: everbearer login {profile}"
         return (
-            "the refresh token has expired, or another program redeemed it outside"
-            f" this proxy; put a new one where profiles.{profile}.refresh_token"
-            f" points and run: everbearer renew {profile}"
+            "the refresh token has expired or was revoked, or another program redeemed"
+            f" it outside this proxy; run: everbearer login {profile}"
         )

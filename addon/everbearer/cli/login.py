@@ -1,0 +1,165 @@
+"""`everbearer login`: a person's consent, by way of the browser."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from everbearer.cli import real_box, voice
+from everbearer.cli.configuration import (
+    chosen,
+    file_option,
+    located,
+    make_broker,
+    read_and_warn,
+    running,
+    waiting_for,
+)
+from everbearer.errors import (
+    ConfigError,
+    EverbearerError,
+    Problem,
+    ReauthorizationRequired,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from everbearer.broker import Broker
+    from everbearer.oauth.authorization import Code, Denied, Login
+    from everbearer.settings.model import Profile
+
+
+@click.command(epilog="\b\nExample:\n  everbearer login -c box/login.toml")
+@file_option
+@click.option(
+    "--no-browser", is_flag=True, help="Print the address; take the answer pasted, too."
+)
+@click.option(
+    "--profile-from",
+    "model",
+    metavar="OTHER",
+    help="Make PROFILE first: another person's, by the application of OTHER.",
+)
+@click.argument("profile", required=False)
+def command(
+    config: Path | None, profile: str | None, model: str | None, *, no_browser: bool
+) -> None:
+    """
+    Log in: the browser asks for your consent, the rest happens by itself.
+
+    What comes takes the place of what the profile had; its settings stay. A proxy
+    that runs goes on with it at once. Where the browser is on another machine,
+    open the address there and paste the one on which it ended.
+    """
+    if model is not None:
+        _make(config, profile, model)
+    import asyncio
+
+    settings = read_and_warn(config)
+    (name,) = chosen(settings, [profile] if profile else [])
+    if elsewhere := real_box.warning(settings):
+        voice.warn(elsewhere)
+    _check(settings.profiles[name])
+    asyncio.run(_log_in(make_broker(settings), name, no_browser=no_browser))
+
+
+def _make(config: Path | None, profile: str | None, model: str) -> None:
+    """Write a profile like another into the configuration."""
+    if profile is None:
+        raise click.UsageError("--profile-from needs the new PROFILE's name")
+    from everbearer.settings.adopt import adopt_like
+
+    path = located(config)
+    adoption = adopt_like(path, os.environ, model, profile)
+    _check(adoption.settings.profiles[profile])
+    for line in adoption.difference.splitlines():
+        voice.result(voice.printable(line))
+    adoption.write()
+    voice.say(f"changed {path}: profile {profile}")
+
+
+def _check(profile: Profile) -> None:
+    """Raise ConfigError for a profile that is not logged in this way."""
+    where = f"profiles.{profile.name}"
+    if profile.grant is not None and not profile.grant.rotates:
+        raise ConfigError(
+            Problem(
+                where,
+                f"grant {profile.grant.name} needs no login: it obtains its tokens"
+                " without a person",
+                f"run: everbearer renew {profile.name}",
+            )
+        )
+    if profile.grant is not None and not profile.endpoints.authorize_url:
+        raise ConfigError(
+            Problem(
+                f"{where}.authorize_url",
+                "is missing, and token_url is not the provider's own",
+                'write: authorize_url = "https://…"',
+            )
+        )
+
+
+async def _log_in(broker: Broker, name: str, *, no_browser: bool) -> None:
+    from everbearer.cli.consent import Way, has_browser
+    from everbearer.login.page import Page
+
+    # Ended by SIGTERM, too, it takes the page with it that leads to the login.
+    interrupt = signal.getsignal(signal.SIGINT)
+    if not callable(interrupt):  # it is ignored, as in a shell's background
+        interrupt = signal.default_int_handler
+    signal.signal(signal.SIGTERM, interrupt)
+    async with running(broker):
+        await broker.consent(name).check()
+        way = Way(broker.settings.profiles[name], shows=no_browser or not has_browser())
+        try:
+            answer = await way.answer()
+            try:
+                told = await _exchanged(broker, name, way.login, answer)
+            except EverbearerError as error:
+                way.conclude(Page("You are not logged in", _sentence(error)))
+                raise
+            way.conclude(Page("You are logged in", _LOGGED_IN, good=True))
+            voice.say(told, "green")
+        finally:
+            await way.stop()
+
+
+_LOGGED_IN: Final = (
+    "everbearer has the tokens and renews them. You can close this page."
+)
+
+
+def _sentence(error: EverbearerError) -> str:
+    said = error.message.rstrip(".")
+    then = f" What to do: {voice.pasteable(error.hint)}." if error.hint else ""
+    return f"{said[:1].upper()}{said[1:]}.{then} You can close this page."
+
+
+async def _exchanged(
+    broker: Broker, name: str, login: Login, answer: Code | Denied
+) -> str:
+    """Save what the code brings; return what to tell."""
+    from everbearer.oauth.authorization import Denied
+
+    if isinstance(answer, Denied):
+        why = f": {answer.description}" if answer.description else ""
+        raise ReauthorizationRequired(
+            f"the authorization server says {answer.error}{why}",
+            hint=f"run: everbearer login {name}, and grant access",
+        )
+    consent = broker.consent(name)
+    try:
+        token = await consent.log_in(login, answer, waiting_for(name))
+    except ReauthorizationRequired as error:
+        raise ReauthorizationRequired(
+            error.message,
+            hint=f"a code is good once and for seconds; run: everbearer login {name}",
+        ) from None
+    left = voice.duration(token.expires_at - broker.clock.now())
+    who = await consent.who(token)
+    return f"{name}: logged in{f' as {who}' if who else ''}, good for {left}"

@@ -1,0 +1,1 @@
+"""What client tools need: variables, certificates in their formats, recipes."""

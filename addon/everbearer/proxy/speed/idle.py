@@ -1,0 +1,41 @@
+"""mitmproxy's addons that do nothing with a flow unless an option is set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mitmproxy import ctx
+from mitmproxy.addons.anticache import AntiCache
+from mitmproxy.addons.anticomp import AntiComp
+from mitmproxy.addons.blocklist import BlockList
+from mitmproxy.addons.proxyauth import ProxyAuth
+from mitmproxy.addons.save import Save
+from mitmproxy.addons.savehar import SaveHar
+from mitmproxy.addons.serverplayback import ServerPlayback
+from mitmproxy.addons.stickycookie import StickyCookie
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LIFE: Final = {"add_log", "configure", "done", "load", "running", "update"}
+"""Events that are not of flows: whoever idles hears them."""
+
+_HAS_WORK: Final[Mapping[type, Callable[[Any], object]]] = {
+    AntiCache: lambda _: ctx.options.anticache,
+    AntiComp: lambda _: ctx.options.anticomp,
+    BlockList: lambda addon: addon.items,
+    ProxyAuth: lambda addon: addon.validator,
+    Save: lambda addon: addon.stream,
+    SaveHar: lambda _: ctx.options.hardump,
+    ServerPlayback: lambda addon: addon.flowmap,
+    StickyCookie: lambda addon: addon.flt,
+}
+"""What each of them asks first in all of its hooks."""
+
+
+def idles(addon: object, name: str) -> bool:
+    """Tell whether the hook *name* of *addon* would do nothing now."""
+    has_work = _HAS_WORK.get(type(addon))
+    if has_work is None or name in _LIFE or name in vars(addon):
+        return False
+    return not has_work(addon)

@@ -1,0 +1,1 @@
+"""Proxy users: their passwords, and whether somebody is who he says."""

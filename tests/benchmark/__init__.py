@@ -1,0 +1,1 @@
+"""Measures proxies against each other in one run; `scripts/bench`."""

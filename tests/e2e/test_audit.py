@@ -1,0 +1,131 @@
+"""The audit log of real processes: each thing that happened is there once."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import Place, Proxy, Sandbox, Stock
+from needs import need_proc
+from tunnel import Tunnel, crowd
+
+ME = "/2.0/users/me"
+URL = f"https://api.box.com{ME}"
+TOKEN = "/oauth2/token"
+
+
+def audited(sandbox: Sandbox, file: Path | str, more: str = "") -> Path:
+    """Write a configuration whose log is that file."""
+    return sandbox.config(
+        "audited", f'\n[audit]\nfile = "{file}"\n{more}', "refresh_token"
+    )
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of all files, the oldest first."""
+    older = sorted(file.parent.glob(f"{file.name}.*"), key=lambda p: -int(p.suffix[1:]))
+    return [
+        json.loads(line)
+        for each in (*older, file)
+        for line in each.read_text().splitlines()
+    ]
+
+
+def test_a_run_is_there_once(place: Place, sandbox: Sandbox):
+    """Requests, a replay, renewals, a refusal, a reload: what the sandbox saw."""
+    file = place.root / "audit.jsonl"
+    config = audited(sandbox, file)
+    proxy = Proxy(place, config)
+    with Tunnel(proxy) as tunnel:
+        for n in range(5):
+            assert tunnel.ask("GET", f"{ME}?secret={n}").status == 200
+        sandbox.revoke()
+        assert tunnel.ask("GET", ME).status == 200
+        assert tunnel.ask("GET", ME, Everbearer_Profile="nobody").status == 400
+    proxy.process.child.send_signal(signal.SIGHUP)
+    proxy.process.wait_for("is in force")
+    assert proxy.process.stop() == 0
+
+    found = lines(file)
+
+    assert Counter(each["event"] for each in found) == {
+        "request": 7,
+        "replay": 1,
+        "renewal": 2,
+        "configuration": 1,
+    }
+    requests = [each for each in found if each["event"] == "request"]
+    assert [(each["verdict"], each["status"]) for each in requests] == [
+        *[("inject", 200)] * 6,
+        ("refuse", 400),
+    ]
+    assert [each["replayed"] for each in requests] == [*[False] * 5, True, False]
+    assert {each["client"] for each in requests} == {"127.0.0.1"}
+    renewed = [each["token"] for each in found if each["event"] == "renewal"]
+    assert [each["token"] for each in requests[:6]] == [renewed[0]] * 5 + [renewed[1]]
+    assert "secret" not in file.read_text()
+
+
+def test_workers_and_commands_share_the_file(place: Place, sandbox: Sandbox):
+    """Two workers that rotate it, and a logout: each request is there once."""
+    file = place.root / "audit.jsonl"
+    config = audited(sandbox, file, "max_size = 4096\nkeep = 100\n")
+    proxy = Proxy(place, config, "--workers", "2")
+    with crowd(proxy) as many:
+        asked = [many.send("GET", f"{ME}/{n}") for n in range(100)]
+        statuses = [each.result().status for each in asked]
+    assert proxy.process.stop() == 0
+    done = place.everbearer("logout", "-c", str(config))
+    assert done.returncode == 0, done.stderr
+
+    found = lines(file)
+
+    requests = [each for each in found if each["event"] == "request"]
+    assert Counter(each["path"] for each in requests) == {
+        f"{ME}/{n}": 1 for n in range(100)
+    }
+    assert Counter(each["status"] for each in requests) == Counter(statuses)
+    assert [each["revoked"] for each in found if each["event"] == "logout"] == [True]
+    assert len(list(place.root.glob("audit.jsonl.*"))) > 3
+
+
+def test_a_file_that_cannot_be_written_loses_no_request(place: Place, sandbox: Sandbox):
+    """It is told once; the requests are answered, and the lines after it are there."""
+    need_proc(Path("/dev/full"))
+    folder = place.root / "logs"
+    proxy = Proxy(place, audited(sandbox, folder / "audit.jsonl"))
+    with Tunnel(proxy) as tunnel:
+        assert tunnel.ask("GET", ME).status == 200
+        folder.rename(place.root / "moved")
+        folder.write_text("in the way")
+        for _ in range(3):
+            assert tunnel.ask("GET", ME).status == 200
+        folder.unlink()
+        assert tunnel.ask("GET", ME).status == 200
+    said = proxy.process.wait_for("the audit log is written again, 3 lines lost")
+    assert said
+    assert proxy.process.output.count("the audit log cannot be written") == 1
+    kinds = [each["event"] for each in lines(folder / "audit.jsonl")]
+    assert kinds == ["lines_lost", "request"]
+
+
+@pytest.mark.parametrize("by", ["serve", "stock"])
+def test_a_proxy_does_not_start_without_its_log(
+    place: Place, sandbox: Sandbox, by: str
+):
+    """Where the file cannot be made there is an error, and no proxy."""
+    (place.root / "folder").write_text("in the way")
+    config = audited(sandbox, place.root / "folder" / "audit.jsonl")
+    if by == "stock":
+        stock = Stock(place, config)
+        stock.process.wait_for("audit.file: cannot be written")
+        assert stock.process.child.wait(40) != 0
+        return
+    done = place.everbearer("serve", "-c", str(config), "--listen", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert "audit.file: cannot be written: not a directory" in done.stderr
