@@ -27,6 +27,8 @@ LAYERS = (
     "workers",
     "users",
     "stores",
+    "subscribers",
+    "events",
     "providers",
     "oauth",
     "policy",
@@ -37,12 +39,10 @@ LEAVES = {
     "collector",
     "dying",
     "errors",
-    "events",
     "everbearer",
     "recent",
     "report",
     "secret",
-    "subscribers",
     "tasks",
 }
 SANDBOX_KNOWS = {

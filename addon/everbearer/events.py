@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everbearer.policy.view import RequestView
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Exchanged:
     `replayed` tells that the answer is that of a replay; `note` is a word for
     people about what else happened, or why the request was refused. `probe` tells
     that it asked to be refused, as everbearer's own questions do.
+
+    `id` names the request among those of its proxy. `reason` says why it was so
+    decided and `hint` what to do about a refusal. Where a 401 came, `rejected` is
+    the fingerprint of the token that it was for and `challenge` what it asked for,
+    in words. `view` is what was decided about.
     """
 
     at: float
@@ -41,6 +50,13 @@ class Exchanged:
     note: str = ""
     user: str = ""  # a verified proxy user's name
     probe: bool = False
+    id: str = ""
+    reason: str = ""
+    hint: str = ""
+    rejected: str = ""  # fingerprint
+    challenge: str = ""
+    spooled: int = 0  # bytes of its body that a spool kept
+    view: RequestView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +76,7 @@ class UserRefused:
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """
-    A request was sent once more after a 401.
+    A request was sent once more after a 401; `id` is that of its Exchanged.
 
     `learned` tells that it was for what the server had told, not for a new token.
     """
@@ -73,6 +89,29 @@ class Replayed:
     status: int
     duration: float
     learned: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequested:
+    """
+    The authorization server was asked, for tokens or to take one back.
+
+    `at` is when it was asked, `url` whom. `form`, `fields` and `answer` are what
+    was said, with marks where secrets were (oauth.shown); `answer` is "" where it
+    is not JSON. `status` is 0 and `code` that of errors.py where no answer came
+    that could be read.
+    """
+
+    at: float
+    profile: str
+    url: str
+    form: tuple[tuple[str, str], ...]
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    answer: str
+    code: str
+    duration: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +211,14 @@ class EmergencyCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultChosen:
+    """A person made `profile` the default, until another is or the proxy ends."""
+
+    at: float
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationChanged:
     """A reload: `problems` is empty when the new one is in force."""
 
@@ -185,6 +232,7 @@ type Event = (
     Exchanged
     | UserRefused
     | Replayed
+    | TokenRequested
     | Renewed
     | RenewalFailed
     | ClientRedeemed
@@ -192,6 +240,7 @@ type Event = (
     | GrantEnding
     | SaveFailed
     | EmergencyCopy
+    | DefaultChosen
     | ConfigurationChanged
 )
 type Subscriber = Callable[[Event], None]

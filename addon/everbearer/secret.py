@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import Final, NoReturn, final
 
 _MASK: Final = "****"
+# RFC 6750 §2.1 has neither brackets nor a colon: no token looks like this.
+_MARK: Final = re.compile(r"\[everbearer:([0-9a-f]+)\]")
 
 
 @final
@@ -70,6 +73,17 @@ class Secret:
 def fingerprint(token: str) -> str:
     """Return the first 12 hexadecimal digits of the token's SHA-256."""
     return hashlib.sha256(_bytes(token)).hexdigest()[:12]
+
+
+def redaction_mark(token_fingerprint: str) -> str:
+    """Return what stands where the token was, in all that is kept or shown."""
+    return f"[everbearer:{token_fingerprint}]"
+
+
+def marked(text: str) -> str:
+    """Return the fingerprint where *text* is such a mark and nothing more, else ""."""
+    found = _MARK.fullmatch(text)
+    return found[1] if found else ""
 
 
 def _bytes(text: str) -> bytes:

@@ -27,7 +27,14 @@ def exchanged(**changes: object) -> Exchanged:
 
 def test_a_line_tells_who_what_and_how_it_ended():
     """The whole of it, as the documentation has it."""
-    event = exchanged(client="127.0.0.1", user="ada", rule="rules[0]", token="3f2a")
+    event = exchanged(
+        client="127.0.0.1",
+        user="ada",
+        rule="rules[0]",
+        token="3f2a",
+        id="f-1",
+        reason="the request has no credential",
+    )
     assert json.loads(line_of(event)) == {
         "v": 1,
         "at": "2026-10-26T07:33:20.250Z",
@@ -46,6 +53,10 @@ def test_a_line_tells_who_what_and_how_it_ended():
         "status": 200,
         "replayed": False,
         "duration": 0.012346,
+        "id": "f-1",
+        "reason": "the request has no credential",
+        "rejected": "",
+        "challenge": "",
     }
 
 

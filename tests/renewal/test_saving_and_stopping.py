@@ -77,7 +77,7 @@ async def test_a_failure_that_cannot_be_remembered_is_told_all_the_same() -> Non
     bench.store.spared_saves, bench.store.failing_saves = 1, 1
     with pytest.raises(TokenEndpointUnavailable):
         await bench.manager.credential()
-    assert bench.count_events() == {"RenewalFailed": 2}
+    assert bench.count_events() == {"TokenRequested": 1, "RenewalFailed": 2}
 
 
 @virtual

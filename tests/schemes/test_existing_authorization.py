@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everbearer.policy.view import Authorization, Existing
-from everbearer.schemes.existing import classify, is_redaction_mark, redaction_mark
-from everbearer.secret import fingerprint
+from everbearer.schemes.existing import classify
+from everbearer.secret import fingerprint, marked, redaction_mark
 
 OURS = "T9nwBb1Hsc4yBpYvTJC0iLqcEaIyBNsf"
 REJECTED = "rejected-before"
@@ -31,10 +31,10 @@ def look(*values: str, placeholder: str = "") -> Authorization:
 def test_a_mark_is_a_mark_only_by_itself():
     """What merely holds a redaction mark is something else."""
     mark = redaction_mark(fingerprint(OURS))
-    assert is_redaction_mark(mark)
-    assert not is_redaction_mark(f"Bearer {mark}")
-    assert not is_redaction_mark(f"{mark} ")
-    assert not is_redaction_mark(OURS)
+    assert marked(mark)
+    assert not marked(f"Bearer {mark}")
+    assert not marked(f"{mark} ")
+    assert not marked(OURS)
 
 
 def test_no_field_is_none():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from everbearer.events import (
     ClientRedeemed,
     ConfigurationChanged,
+    DefaultChosen,
     EmergencyCopy,
     Exchanged,
     GrantEnding,
@@ -16,6 +17,7 @@ from everbearer.events import (
     Renewed,
     Replayed,
     SaveFailed,
+    TokenRequested,
     TokensDeleted,
     UserRefused,
 )
@@ -35,13 +37,15 @@ SCHEMA: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
             *("client", "user", "method", "host", "path", "profile"),
             *("verdict", "code", "rule", "note", "token"),
             *("status", "replayed", "duration"),
+            *("id", "reason", "rejected", "challenge"),
         ),
     ),
     UserRefused: ("user_refused", ("client", "code", "message")),
     Replayed: (
         "replay",
-        ("profile", "method", "host", "path", "status", "learned", "duration"),
+        ("profile", "method", "host", "path", "status", "learned", "duration", "id"),
     ),
+    TokenRequested: ("token_request", ("profile", "url", "status", "code", "duration")),
     Renewed: (
         "renewal",
         ("profile", "cause", "token", "expires_at", "shared", "duration"),
@@ -58,6 +62,7 @@ SCHEMA: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
     GrantEnding: ("grant_ending", ("profile", "ends_at")),
     SaveFailed: ("save_failed", ("profile", "message", "rescued")),
     EmergencyCopy: ("emergency_copy", ("profile", "message")),
+    DefaultChosen: ("default_chosen", ("profile",)),
     ConfigurationChanged: ("configuration", ("source", "problems", "needs_restart")),
 }
 """By event: its name in the file, and its members beside `v`, `at` and `event`."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.cli import voice
 from everbearer.events import (
     ClientRedeemed,
     ConfigurationChanged,
+    DefaultChosen,
     EmergencyCopy,
     Exchanged,
     GrantEnding,
@@ -18,12 +19,13 @@ from everbearer.events import (
     Renewed,
     Replayed,
     SaveFailed,
+    TokenRequested,
     TokensDeleted,
     UserRefused,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from everbearer.events import Event
 
@@ -44,7 +46,7 @@ class Line:
 
 def line_of(event: Event) -> Line:
     """Return the line that tells of *event*; local time, no query, no secret."""
-    told = _told(event)
+    told = _LINES[type(event)](event)
     at = time.strftime("%H:%M:%S", time.localtime(event.at))
     return Line(told.level, f"{at} {told.text}", told.hint, told.colour)
 
@@ -68,41 +70,37 @@ def is_routine(event: Event) -> bool:
     return isinstance(event, Exchanged) and event.verdict != "refuse"
 
 
-def _told(event: Event) -> Line:
-    match event:
-        case Exchanged():
-            line = _exchanged(event)
-        case UserRefused():
-            # Many a tool sends no password before it is asked for one.
-            asked = event.code == "user_required"
-            line = Line(
-                logging.INFO if asked else logging.WARNING,
-                f"{event.client} was not let in: {event.message} ({event.code})",
-                colour="yellow",
-            )
-        case Replayed():
-            what = "what the server told" if event.learned else "a new token of"
-            line = Line(
-                logging.INFO,
-                f"{event.method} {event.host}{_shown(event.path)} was answered 401,"
-                f" sent once more with {what} {event.profile}:"
-                f" {event.status or 'no answer'} {_ms(event.duration)}",
-            )
-        case Renewed():
-            line = _renewed(event)
-        case RenewalFailed():
-            line = _renewal_failed(event)
-        case ClientRedeemed():
-            line = _client_redeemed(event)
-        case GrantEnding() | TokensDeleted():
-            line = _grant_ending(event)
-        case SaveFailed() | EmergencyCopy():
-            line = _unsaved(event)
-        case ConfigurationChanged():
-            line = _configuration(event)
-        case _:
-            assert_never(event)
-    return line
+def _user_refused(event: UserRefused) -> Line:
+    # Many a tool sends no password before it is asked for one.
+    asked = event.code == "user_required"
+    return Line(
+        logging.INFO if asked else logging.WARNING,
+        f"{event.client} was not let in: {event.message} ({event.code})",
+        colour="yellow",
+    )
+
+
+def _replayed(event: Replayed) -> Line:
+    what = "what the server told" if event.learned else "a new token of"
+    return Line(
+        logging.INFO,
+        f"{event.method} {event.host}{_shown(event.path)} was answered 401,"
+        f" sent once more with {what} {event.profile}:"
+        f" {event.status or 'no answer'} {_ms(event.duration)}",
+    )
+
+
+def _token_requested(event: TokenRequested) -> Line:
+    answered = event.status or event.code
+    return Line(
+        logging.DEBUG,
+        f"{event.profile}: asked {event.url}: {answered} {_ms(event.duration)}",
+    )
+
+
+def _default_chosen(event: DefaultChosen) -> Line:
+    text = f"{event.profile} is the default from now on"
+    return Line(logging.INFO, text, colour="cyan")
 
 
 def _exchanged(event: Exchanged) -> Line:
@@ -222,3 +220,21 @@ def _colour(event: Exchanged) -> str:
     if event.verdict == "refuse" or event.status >= _SERVER_ERROR or not event.status:
         return "red"
     return "yellow" if event.status >= _CLIENT_ERROR else "green"
+
+
+_LINES: Final[Mapping[type, Callable[[Any], Line]]] = {
+    Exchanged: _exchanged,
+    UserRefused: _user_refused,
+    Replayed: _replayed,
+    TokenRequested: _token_requested,
+    Renewed: _renewed,
+    RenewalFailed: _renewal_failed,
+    ClientRedeemed: _client_redeemed,
+    TokensDeleted: _grant_ending,
+    GrantEnding: _grant_ending,
+    SaveFailed: _unsaved,
+    EmergencyCopy: _unsaved,
+    DefaultChosen: _default_chosen,
+    ConfigurationChanged: _configuration,
+}
+"""By event: how it is told."""

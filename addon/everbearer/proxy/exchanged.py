@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from everbearer.events import Exchanged
@@ -31,11 +32,12 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
     if verdict is None or view is None or is_unmatched(verdict):
         return None
     refused, credential = note.refusal, note.credential
+    secret = _is_capability(verdict)
     return Exchanged(
         at=wall,
         method=view.method,
         host=view.host,
-        path=masked(view.path) if _is_capability(verdict) else view.path,
+        path=masked(view.path) if secret else view.path,
         status=flow.response.status_code if flow.response else 0,
         profile=credential.profile if credential else getattr(verdict, "profile", ""),
         verdict="refuse" if refused else type(verdict).__name__.lower(),
@@ -48,6 +50,13 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
         note=refused.detail if refused else note.remark,
         user=view.user.name if view.user else "",
         probe=refused is not None and view.authorities == (NOWHERE,),
+        id=flow.id,
+        reason=refused.detail if refused else verdict.reason,
+        hint=refused.hint if refused else "",
+        rejected=note.rejected,
+        challenge=note.challenge,
+        spooled=note.spool.size if note.spool else 0,
+        view=replace(view, path=masked(view.path)) if secret else view,
     )
 
 

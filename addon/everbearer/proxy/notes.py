@@ -75,6 +75,8 @@ class Note:
     is_replay: bool = False
     replayed: bool = False
     remark: str = ""
+    rejected: str = ""  # fingerprint of the token that a 401 was for
+    challenge: str = ""  # what that 401 asked for, in words
 
 
 @dataclass(slots=True)

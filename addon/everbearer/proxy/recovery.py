@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from everbearer.errors import EverbearerError
 from everbearer.events import Replayed
 from everbearer.oauth.challenge import bearer_error
+from everbearer.oauth.challenge_words import in_words
 from everbearer.policy.verdict import Pass
 from everbearer.proxy.fields import AnswerFields
 from everbearer.proxy.hopeless import Hopeless, Place, place
@@ -97,6 +98,7 @@ class Recovery:
         What the scheme makes of that answer is done as well: at most one renewal
         and one `Again` for a request.
         """
+        _remember(note)
         if isinstance(note.verdict, Pass):
             if note.verdict.heal is not None:
                 await self._heal(note)
@@ -231,9 +233,22 @@ class Recovery:
                 status=response.status_code,
                 duration=self._broker.clock.now() - began,
                 learned=learned,
+                id=note.flow.id,
             )
         )
         return True
+
+
+def _remember(note: Note) -> None:
+    """Note what the 401 was for and says: its answer may be replaced."""
+    response = note.flow.response
+    if response is None or response.status_code != _UNAUTHORIZED:
+        return
+    if note.credential is not None:
+        note.rejected = note.credential.token.fingerprint
+    elif note.view is not None:
+        note.rejected = note.view.authorization.fingerprint
+    note.challenge = in_words(_answer(note).fields.get("www-authenticate", ()))
 
 
 def _own_was_rejected(note: Note) -> bool:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.policy.query import name_of
 from everbearer.proxy import internals
-from everbearer.schemes.existing import is_redaction_mark, redaction_mark
-from everbearer.secret import fingerprint
+from everbearer.secret import fingerprint, marked, redaction_mark
 
 if TYPE_CHECKING:
     from mitmproxy.http import Headers, HTTPFlow
@@ -74,7 +73,7 @@ def redacted(value: str) -> str:
     """
     kind = value[: len(_BEARER)] if value.lower().startswith(_BEARER) else ""
     token = value.removeprefix(kind).strip()
-    if is_redaction_mark(token):
+    if marked(token):
         return value
     return kind + redaction_mark(fingerprint(token))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from everbearer.errors import ConfigError, GrantError, Problem, StoreError
 from everbearer.oauth.grants.refresh_token import LOGGED_OUT
 from everbearer.oauth.revocation import revocation_request, revoked
+from everbearer.renewal.asking import told
 from everbearer.renewal.copies import same_tokens
 from everbearer.renewal.held import Held
 from everbearer.renewal.renewal import LOCK_PATIENCE
@@ -81,6 +82,7 @@ class Consent:
         self._endpoint = endpoint
         self._clock = clock
         self._telling = Telling(profile.name, clock, publish)
+        self._send = told(endpoint, self._telling)
         self._saving = Saving(profile.key, store, clock, self._telling)
         self._rescuing = Rescuing(self._grant.seed, Held(), self._saving)
 
@@ -103,7 +105,7 @@ class Consent:
         async with self._holding(CODE_PATIENCE, waiting, "login"):
             record = await self._store.load(self._profile.key) or Record()
             form = login.token_request(code, self._grant.client_secret)
-            exchange = await self._endpoint(self._profile.token_url, form)
+            exchange = await self._send(self._profile.token_url, form)
             issued = issued_by(
                 exchange, self._profile, self._clock.wall(), needs_refresh_token=True
             )
@@ -128,7 +130,7 @@ class Consent:
             was_good = False
             if ask:
                 form = revocation_request(self._grant, token)
-                exchange = await self._endpoint(self._revoke_url(), form)
+                exchange = await self._send(self._revoke_url(), form)
                 was_good = revoked(exchange.answer, self._clock.wall())
             await self._store.save(self._profile.key, self._emptied(record))
             await self._saving.forget(lambda _: True)

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import StoreError
+from everbearer.renewal.asking import told
 from everbearer.renewal.held import token_of, without_dead
 from everbearer.renewal.known_trouble import KnownTrouble
 from everbearer.renewal.redeeming import STORE_RETRY, Attempt, Redeeming
@@ -76,7 +77,9 @@ class Renewal:
             grant,
             held,
             store=store,
-            requests=TokenRequests(profile, grant, endpoint, clock),
+            requests=TokenRequests(
+                profile, grant, told(endpoint, self._telling), clock
+            ),
             saving=self._saving,
             clock=clock,
             random=random,

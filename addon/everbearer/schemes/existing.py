@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.oauth.challenge import parse
 from everbearer.policy.view import Authorization, Existing
-from everbearer.secret import fingerprint
+from everbearer.secret import fingerprint, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,6 @@ _PLACEHOLDER: Final = re.compile(
     r"|%[A-Za-z_][A-Za-z0-9_]*%"
     r"|undefined|null|None|nil|\[object Object\]"
 )
-# RFC 6750 §2.1 has neither brackets nor a colon: no token looks like this.
-_REDACTED: Final = re.compile(r"\[everbearer:([0-9a-f]+)\]")
 
 
 def classify(
@@ -51,24 +49,14 @@ def classify(
         return Authorization(Existing.SEVERAL)
     value = values[0].strip(" \t")
     token = _BEARER.sub("", value, count=1)
-    if redacted := _REDACTED.fullmatch(token):
-        return Authorization(Existing.REDACTED, redacted[1])
+    if redacted := marked(token):
+        return Authorization(Existing.REDACTED, redacted)
     if unusable := _unusable(value, token, placeholder):
         return Authorization(unusable)
     mark = fingerprint(token)
     if profiles := issued(mark):
         return Authorization(Existing.OURS, mark, issued_for=profiles)
     return Authorization(Existing.FOREIGN, mark, rejected_for(mark), redeemed(mark))
-
-
-def redaction_mark(token_fingerprint: str) -> str:
-    """Return what stands in a saved flow where the token was."""
-    return f"[everbearer:{token_fingerprint}]"
-
-
-def is_redaction_mark(text: str) -> bool:
-    """Tell whether *text* is such a mark and nothing more."""
-    return _REDACTED.fullmatch(text) is not None
 
 
 def _unusable(value: str, token: str, placeholder: str) -> Existing | None:
