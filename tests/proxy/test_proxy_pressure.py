@@ -11,7 +11,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.events import ConnectionClosed, DataReceived
-from mitmproxy.proxy.layer import Layer, NextLayer
+from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers.http import (
     HttpLayer,
     HTTPMode,
@@ -123,11 +123,8 @@ async def test_reading_goes_on_when_the_queue_has_moved(queue: Queue):
     await asyncio.ensure_future(handler.read_on(handler.upstream))
     assert not waiting.done()
 
-    layers: list[Layer] = [*pressure._layers(handler)]
-    for layer in layers:
-        layer._paused_event_queue.clear()
-    handler.tunnel._event_queue.clear()
-    handler.layer.events.clear()
+    for held in pressure._queues(handler):
+        held.clear()
 
     await asyncio.wait_for(waiting, 5)
 

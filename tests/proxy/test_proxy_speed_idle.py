@@ -104,6 +104,22 @@ async def test_what_a_script_gives_an_addon_is_in_force(master):
     assert (await through(master)).response.status_code == 418
 
 
+async def test_a_script_that_comes_later_is_heard(master):
+    """The loader of scripts is passed over only as long as it has none."""
+
+    class Script:
+        def requestheaders(self, flow: http.HTTPFlow) -> None:
+            flow.comment = "heard"
+
+    await through(master)
+    loader = master.addons.get("scriptloader")
+    loader.addons.append(Script())
+    assert (await through(master)).comment == "heard"
+
+    loader.addons.clear()
+    assert (await through(master)).comment == ""
+
+
 async def test_an_option_set_while_a_hook_is_awaited_is_in_force(master, tmp_path):
     """Whose turn comes after that hook has work, for this very flow."""
 

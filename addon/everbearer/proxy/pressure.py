@@ -26,7 +26,7 @@ from mitmproxy.proxy.tunnel import TunnelLayer
 from everbearer.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from mitmproxy.connection import Connection
     from mitmproxy.proxy.events import Event
@@ -46,6 +46,8 @@ PARTS: Final[Mapping[type, tuple[str, ...]]] = {
     TunnelLayer: ("_event_queue",),
 }
 """What holds the queues that are looked at."""
+
+_names: Final[dict[type, tuple[str, ...]]] = {}
 
 _drain_writers: Final = ConnectionHandler.drain_writers
 
@@ -84,36 +86,36 @@ def is_full(handler: ConnectionHandler, connection: Connection) -> bool:
     return size > QUEUED
 
 
-def _queues(handler: ConnectionHandler) -> Iterator[Collection[Event]]:
-    """Give every queue of *handler* that is not empty."""
-    for layer in _layers(handler):
-        if layer._paused_event_queue:  # noqa: SLF001 - what this is about
-            yield layer._paused_event_queue  # noqa: SLF001 - same
-        if isinstance(layer, TunnelLayer) and layer._event_queue:  # noqa: SLF001 - same
-            yield layer._event_queue  # noqa: SLF001 - same
-        if isinstance(layer, NextLayer) and layer.events:
-            yield layer.events
-
-
-def _layers(handler: ConnectionHandler) -> Iterator[Layer]:
+def _queues(handler: ConnectionHandler) -> list[Collection[Event]]:
     """
-    Give every layer that what is read goes through.
+    Return every queue of *handler* that is not empty.
 
     A connection's layers share a list of them; an HTTP layer has streams, each with
-    a list that goes on from there. One that is still undecided is in no list.
+    a list that goes on from there. One that is still undecided is in no list. Each
+    read comes by here, so it is done in one go.
     """
-    lists = [[handler.layer], handler.layer.context.layers]
-    seen: set[int] = set()
+    found: list[Collection[Event]] = []
+    lists: list[Sequence[Layer]] = [[handler.layer], handler.layer.context.layers]
+    seen: set[Layer] = set()
     while lists:
         for layer in lists.pop():
-            if id(layer) in seen:
+            if layer in seen:
                 continue
-            seen.add(id(layer))
-            yield layer
+            seen.add(layer)
+            names = _names.get(type(layer)) or _names_of(type(layer))
+            found += [queue for name in names if (queue := getattr(layer, name))]
             if isinstance(layer, HttpLayer):
                 lists += [stream.context.layers for stream in layer.streams.values()]
             elif isinstance(layer, HttpStream) and layer.child_layer is not None:
                 lists.append([layer.child_layer])
+    return found
+
+
+def _names_of(kind: type[Layer]) -> tuple[str, ...]:
+    """Return the names of the queues of a kind of layer, and remember them."""
+    found = (names for part, names in PARTS.items() if issubclass(kind, part))
+    _names[kind] = names = tuple(name for names in found for name in names)
+    return names
 
 
 def apply() -> None:

@@ -11,6 +11,7 @@ from mitmproxy.addons.blocklist import BlockList
 from mitmproxy.addons.proxyauth import ProxyAuth
 from mitmproxy.addons.save import Save
 from mitmproxy.addons.savehar import SaveHar
+from mitmproxy.addons.script import ScriptLoader
 from mitmproxy.addons.serverplayback import ServerPlayback
 from mitmproxy.addons.stickycookie import StickyCookie
 
@@ -27,6 +28,7 @@ _HAS_WORK: Final[Mapping[type, Callable[[Any], object]]] = {
     ProxyAuth: lambda addon: addon.validator,
     Save: lambda addon: addon.stream,
     SaveHar: lambda _: ctx.options.hardump,
+    ScriptLoader: lambda addon: addon.addons,
     ServerPlayback: lambda addon: addon.flowmap,
     StickyCookie: lambda addon: addon.flt,
 }
