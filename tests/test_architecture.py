@@ -17,6 +17,7 @@ LAYERS = (
     "cli",
     "doctor",  # looks at everything below, and is printed above
     "proxy",
+    "dashboard",  # below it only so that it cannot import it
     "login",
     "audit",
     "broker",
@@ -91,7 +92,7 @@ ONLY_HERE = {
     "argon2": ("users",),
     "keyring": ("stores",),
     "psycopg": ("stores",),
-    "tornado": ("sandbox", "login"),
+    "tornado": ("sandbox", "login", "dashboard"),
 }
 
 BEHIND_THE_DOOR = {"renewal", "settings", "stores"}
@@ -104,6 +105,12 @@ PAST_THE_DOOR = {
     },
     "login": {
         "everbearer.stores.passing": "the browser's page is private, and goes with us",
+    },
+    "dashboard": {
+        "everbearer.settings.model": "the values that broker.settings is made of",
+        "everbearer.renewal.status": "what broker.status() returns",
+        "everbearer.stores.contract": "the words of a record's trouble",
+        "everbearer.stores.passing": "where it is goes with it, and is private",
     },
     "doctor": {
         "everbearer.settings.model": "the values that broker.settings is made of",

@@ -156,7 +156,7 @@ KEYS = sorted(
     | {"access_token", "subject", "type", "id", "as_user", "token_url", "file", "env"}
     | {"keyring", "hosts", "paths", "methods", "action", "existing_authorization"}
     | {"address", "reverse", "profile", "connect_to", "ca_file", "upstream_proxy"}
-    | {"audit", "max_size", "keep"}
+    | {"audit", "max_size", "keep", "enabled", "listen"}
     | {"browser_origins", "spool_limit", "url", "key", "private_key", "passphrase"}
 )
 WORDS = [

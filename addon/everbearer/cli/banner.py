@@ -27,19 +27,29 @@ def banner(settings: Settings, authority: Path) -> Iterator[str]:
     yield f"tools have to trust the proxy's CA: {authority}"
     explicit = [listener for listener in settings.listeners if not listener.reverse]
     for listener in explicit[:1]:
-        yield (
-            f"try: curl -x http://{listener.address} "
-            f"--cacert {shlex.quote(str(authority))}"
-            f"{_user(settings, '--proxy-user NAME')}"
-            f"{_profile_field(settings, listener)} {EXAMPLE}"
-        )
+        yield f"try: {by_proxy(settings, listener, authority)}"
     for listener in settings.listeners:
         if listener.reverse == urlsplit(EXAMPLE).hostname:
-            yield (
-                f"try: curl{_user(settings, _REVERSE_USER)}"
-                f"{_profile_field(settings, listener)} "
-                f"http://{listener.address}{urlsplit(EXAMPLE).path}"
-            )
+            yield f"try: {in_place(settings, listener)}"
+
+
+def by_proxy(settings: Settings, listener: Listener, authority: Path) -> str:
+    """Return a command that asks for something by an explicit proxy."""
+    return (
+        f"curl -x http://{listener.address} "
+        f"--cacert {shlex.quote(str(authority))}"
+        f"{_user(settings, '--proxy-user NAME')}"
+        f"{_profile_field(settings, listener)} {EXAMPLE}"
+    )
+
+
+def in_place(settings: Settings, listener: Listener) -> str:
+    """Return a command that asks a reverse listener for something."""
+    return (
+        f"curl{_user(settings, _REVERSE_USER)}"
+        f"{_profile_field(settings, listener)} "
+        f"http://{listener.address}{urlsplit(EXAMPLE).path}"
+    )
 
 
 _REVERSE_USER: Final = f"-H '{REVERSE_FIELD}: Basic ...'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -106,7 +106,7 @@ def _check(profile: Profile) -> None:
 
 async def _log_in(broker: Broker, name: str, *, no_browser: bool) -> None:
     from everbearer.cli.consent import Way, has_browser
-    from everbearer.login.page import Page
+    from everbearer.login.outcome import LOGGED_IN, not_logged_in
 
     # Ended by SIGTERM, too, it takes the page with it that leads to the login.
     interrupt = signal.getsignal(signal.SIGINT)
@@ -121,37 +121,23 @@ async def _log_in(broker: Broker, name: str, *, no_browser: bool) -> None:
             try:
                 told = await _exchanged(broker, name, way.login, answer)
             except EverbearerError as error:
-                way.conclude(Page("You are not logged in", _sentence(error)))
+                way.conclude(not_logged_in(error, voice.pasteable(error.hint)))
                 raise
-            way.conclude(Page("You are logged in", _LOGGED_IN, good=True))
+            way.conclude(LOGGED_IN)
             voice.say(told, "green")
         finally:
             await way.stop()
-
-
-_LOGGED_IN: Final = (
-    "everbearer has the tokens and renews them. You can close this page."
-)
-
-
-def _sentence(error: EverbearerError) -> str:
-    said = error.message.rstrip(".")
-    then = f" What to do: {voice.pasteable(error.hint)}." if error.hint else ""
-    return f"{said[:1].upper()}{said[1:]}.{then} You can close this page."
 
 
 async def _exchanged(
     broker: Broker, name: str, login: Login, answer: Code | Denied
 ) -> str:
     """Save what the code brings; return what to tell."""
+    from everbearer.login.outcome import refusal_of
     from everbearer.oauth.authorization import Denied
 
     if isinstance(answer, Denied):
-        why = f": {answer.description}" if answer.description else ""
-        raise ReauthorizationRequired(
-            f"the authorization server says {answer.error}{why}",
-            hint=f"run: everbearer login {name}, and grant access",
-        )
+        raise refusal_of(answer, name)
     consent = broker.consent(name)
     try:
         token = await consent.log_in(login, answer, waiting_for(name))

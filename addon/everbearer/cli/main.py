@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "login": "log in by way of the browser",
     "logout": "revoke and delete a profile's tokens",
     "doctor": "find what is wrong with the set-up, and what mends it",
+    "dashboard": "open the page that shows what the tokens do",
     "status": "show the state of every profile's token",
     "renew": "obtain a new access token now",
     "token": "print a valid access token",

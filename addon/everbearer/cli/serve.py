@@ -115,12 +115,12 @@ def command(
 
         from everbearer.audit.log import keep_log
         from everbearer.broker import Broker
-        from everbearer.cli import logs, real_box
+        from everbearer.cli import logs
         from everbearer.cli.authority import own_authority, warn_of_doubts
-        from everbearer.cli.banner import banner
         from everbearer.cli.event_lines import teller
         from everbearer.cli.listening import hold, with_listen
         from everbearer.cli.served import Served, default_folder
+        from everbearer.cli.watched import Watched, greet
         from everbearer.cli.workers import for_worker, refuse_workers, start
         from everbearer.proxy import launcher
 
@@ -135,24 +135,23 @@ def command(
     refuse_workers(workers, settings, ui)
 
     def on_ready(ready: launcher.Ready) -> None:
+        mitmproxys = Path(ready.confdir).absolute() / "mitmproxy-ca-cert.pem"
+        watched.authority = own.path if own else mitmproxys
         if ui == "console" or (post and not post.first):
             return
-        if not quiet:
-            mitmproxys = Path(ready.confdir).absolute() / "mitmproxy-ca-cert.pem"
-            for line in banner(broker.settings, own.path if own else mitmproxys):
-                voice.say(line)
-        if elsewhere := real_box.warning(broker.settings):
-            voice.warn(elsewhere)
+        greet(broker.settings, watched, quiet=quiet)
 
     with ExitStack() as stack:
         held = stack.enter_context(hold(settings))
         own = own_authority(settings)
         warn_of_doubts(settings)
+        watched = stack.enter_context(Watched(settings, workers))
         folder = default_folder()
         counts = [
             stack.enter_context(Served(settings.source, folder)) for _ in range(workers)
         ]
-        post = start(workers, held, quiet=quiet)
+        listening = (*held.sockets.values(), *watched.sockets)
+        post = start(workers, listening, quiet=quiet)
         if post is not None:
             stack.pop_all()  # the parent ends what it has begun
         broker = Broker(held.filled_in(settings), lambda: held.filled_in(load()))
@@ -161,14 +160,18 @@ def command(
             broker.subscribe(for_worker(tell, post))
         keep_log(broker, voice.warn, must=True)
         broker.subscribe(counts[post.number - 1 if post else 0])
-        asyncio.run(
-            launcher.run(
-                broker,
-                ui=ui,
-                arguments=(*_OURS.get(ui, ()), *mitmproxy_args),
-                sockets=held.sockets,
-                on_ready=on_ready,
-                authority=own.issued if own else None,
-                post=post,
-            )
-        )
+
+        async def run() -> None:
+            async with watched.watching(broker, post):
+                await launcher.run(
+                    broker,
+                    ui=ui,
+                    arguments=(*_OURS.get(ui, ()), *mitmproxy_args),
+                    sockets=held.sockets,
+                    on_ready=on_ready,
+                    authority=own.issued if own else None,
+                    post=post,
+                    control=watched.ports,
+                )
+
+        asyncio.run(run())

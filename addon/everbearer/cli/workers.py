@@ -14,10 +14,10 @@ from everbearer.events import ConfigurationChanged, GrantEnding
 from everbearer.workers.parent import Parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Iterable
 
     from everbearer.events import Event
-    from everbearer.proxy.addresses import Held
     from everbearer.settings.model import Settings
     from everbearer.workers.channel import Post
 
@@ -43,11 +43,14 @@ def refuse_workers(count: int, settings: Settings, ui: str) -> None:
         )
 
 
-def start(count: int, held: Held, *, quiet: bool) -> Post | None:
+def start(
+    count: int, listening: Iterable[socket.socket], *, quiet: bool
+) -> Post | None:
     """
     Start *count* workers and return in each of them, never in their parent.
 
-    A single one is this process, which has no parent. Raises EverbearerError.
+    They accept from *listening*. A single one is this process, which has no
+    parent. Raises EverbearerError.
     """
     if count == 1:
         return None
@@ -55,7 +58,7 @@ def start(count: int, held: Held, *, quiet: bool) -> Post | None:
     gc.collect()
     gc.freeze()
     tell = _untold if quiet else voice.say
-    return Parent(count, held.sockets.values(), tell, voice.warn).run()
+    return Parent(count, listening, tell, voice.warn).run()
 
 
 def _untold(_: str) -> None:

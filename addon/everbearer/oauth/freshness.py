@@ -41,13 +41,17 @@ def freshness(token: AccessToken, now: float) -> Freshness:
 
 def stale_at(token: AccessToken) -> float:
     """Return the first instant at which the token is STALE; `inf` for no end."""
-    return _before_end(token, _STALE_SECONDS, _STALE_SHARE)
+    return token.expires_at - ahead_of_end(token.life)[0]
 
 
 def expired_at(token: AccessToken) -> float:
     """Return the first instant at which the token is EXPIRED; `inf` for no end."""
-    return _before_end(token, _EXPIRED_SECONDS, _EXPIRED_SHARE)
+    return token.expires_at - ahead_of_end(token.life)[1]
 
 
-def _before_end(token: AccessToken, seconds: float, share: float) -> float:
-    return token.expires_at - max(0.0, min(seconds, share * token.life))
+def ahead_of_end(life: float) -> tuple[float, float]:
+    """Return how long before its end a token is STALE, and EXPIRED; in seconds."""
+    return (
+        max(0.0, min(_STALE_SECONDS, _STALE_SHARE * life)),
+        max(0.0, min(_EXPIRED_SECONDS, _EXPIRED_SHARE * life)),
+    )

@@ -40,7 +40,7 @@ class Held:
         for listener in sorted(listeners, key=lambda each: each.address.port == 0):
             host, port = listener.address.host, listener.address.port
             try:
-                bound = _bound(host, port)
+                bound = bound_to(host, port)
             except OSError as error:
                 self.problems[listener] = _problem(listener, error)
                 continue
@@ -76,9 +76,9 @@ _WAITING: Final = 1024
 """Clients that may wait to be let in; the system may allow fewer."""
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound_to(host: str, port: int) -> socket.socket:
     """
-    Bind as asyncio does, and listen: on some systems two may bind.
+    Bind as asyncio does, and listen: on some systems two may bind. Raises OSError.
 
     Who connects before the proxy serves waits for it. The protocol is named, since
     asyncio sends what is written at once only where it reads that it is TCP.

@@ -87,6 +87,7 @@ async def run(
     on_ready: Callable[[Ready], None],
     authority: Issued | None = None,
     post: Post | None = None,
+    control: frozenset[int] = frozenset(),
 ) -> None:
     """
     Run the proxy until it is told to stop (SIGINT, SIGTERM, or its interface).
@@ -94,13 +95,16 @@ async def run(
     *arguments* are mitmproxy's own; *sockets* listen on the listeners' addresses;
     *authority* issues what clients are shown, mitmproxy's own CA where there is
     none. One of several workers has a *post*: it obeys its parent, and lets what
-    is under way end before it does.
+    is under way end before it does. *control* are ports of our own on loopback that
+    no client may reach.
     Raises ConfigError where the two cannot be brought together. However it ends,
     the broker is stopped.
     """
     try:
         with authorities(broker.settings.network.ca_file) as trusted:
-            master = _prepare(broker, ui, arguments, trusted, authority, on_ready)
+            master = _prepare(
+                broker, ui, arguments, trusted, authority, control, on_ready
+            )
             doors = Doors(sockets)
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(_not_of_cancelled)
@@ -142,6 +146,7 @@ def _prepare(
     arguments: Sequence[str],
     trusted: Mapping[str, str],
     authority: Issued | None,
+    control: frozenset[int],
     on_ready: Callable[[Ready], None],
 ) -> Master:
     missing = internals.check()
@@ -162,8 +167,7 @@ def _prepare(
         tell_outgrown(broker, authority)
     _configure(master, ui, arguments)
     _apply(master, broker, trusted)
-    control = _control_ports(options, ui)
-    _install(master, broker, control, ui)
+    _install(master, broker, control | _control_ports(options, ui), ui)
     master.addons.add(_Announce(master, on_ready))
     problems = our_options.problems(options, broker.rules)
     if problems:

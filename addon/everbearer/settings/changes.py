@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NEEDS_RESTART: Final[Mapping[str, Callable[[Settings], object]]] = {
     "audit": lambda settings: settings.audit,
+    "dashboard": lambda settings: settings.dashboard,
     "listeners": lambda settings: settings.listeners,
     "store": lambda settings: settings.store,
     "network.ca_file": lambda settings: (

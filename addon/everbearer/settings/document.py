@@ -180,6 +180,13 @@ class AuditTable(Table):
     keep: int | None = _key("keep = 5")
 
 
+class DashboardTable(Table):
+    """`[dashboard]`."""
+
+    enabled: bool | None = _key("enabled = true")
+    listen: str | None = _key('listen = "127.0.0.1:8083"')
+
+
 class NetworkTable(Table):
     """`[network]`."""
 
@@ -201,3 +208,6 @@ class Document(Table):
     store: StoreTable = Field(default=StoreTable(), examples=["[store]"])
     network: NetworkTable = Field(default=NetworkTable(), examples=["[network]"])
     audit: AuditTable = Field(default=AuditTable(), examples=["[audit]"])
+    dashboard: DashboardTable = Field(
+        default=DashboardTable(), examples=["[dashboard]"]
+    )

@@ -13,6 +13,7 @@ from everbearer.errors import ConfigError, Problem
 from everbearer.oauth.grants import GRANTS
 from everbearer.providers import PROVIDERS
 from everbearer.settings.audit import build_audit
+from everbearer.settings.dashboard import build_dashboard
 from everbearer.settings.files import (
     Source,
     check_folders,
@@ -179,6 +180,7 @@ def _examined(
         problems,
         guarded=document.proxy.users is not None or problems.about("proxy", "users"),
     )
+    dashboard = build_dashboard(document.dashboard, listeners, problems)
     settings = Settings(
         source=path,
         profiles=MappingProxyType(profiles),
@@ -189,6 +191,7 @@ def _examined(
         proxy=proxy,
         network=network,
         audit=audit,
+        dashboard=dashboard,
         watched=frozenset({path, *reader.watched}),
         variables=frozenset(reader.variables),
         warnings=(*reader.warnings, *unserved(rules, profiles), *doubts(proxy)),

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 VARIABLE: Final = "EVERBEARER_CONFIG"
 
 _TAKES_FILE: Final = re.compile(
-    r"\beverbearer (?:ca|check|doctor|env|exec|explain|init|login|logout|renew|serve"
-    r"|status|token|import (?:box-cli|box-jwt|postman)|store (?:migrate|path|verify))"
+    r"\beverbearer (?:ca|check|dashboard|doctor|env|exec|explain|init|login|logout"
+    r"|renew|serve|status|token|import (?:box-cli|box-jwt|postman)"
+    r"|store (?:migrate|path|verify))"
     r"(?![\w-])(?! (?:-c|--config|(?:-- )?--help)\b)"
 )
 """A command of ours that reads a configuration, where it is not told which."""

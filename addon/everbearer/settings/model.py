@@ -127,6 +127,19 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """
+    `[dashboard]`: whether there is one, and where.
+
+    Without a `listen` of its own it takes the default's port, or another one where
+    that is taken.
+    """
+
+    enabled: bool = True
+    listen: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeySource:
     """Where the store's key lies; exactly one is set."""
 
@@ -243,6 +256,7 @@ class Settings:
     proxy: ProxySettings = field(default_factory=ProxySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     watched: frozenset[Path] = frozenset()  # the files whose change means a reload
     variables: frozenset[str] = frozenset()  # of the environment, that hold secrets
     warnings: tuple[str, ...] = ()

@@ -32,22 +32,48 @@ def passing_file(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
         yield path
 
 
-def _made(folder: Path, prefix: str, suffix: str, held: ExitStack) -> Path:
-    """Make the file, locked until *held* is closed."""
+def living(folder: Path, prefix: str, suffix: str) -> list[Path]:
+    """
+    Return such files of those who live, the newest first; others are removed.
+
+    Raises StoreError where others can write to the folder.
+    """
+    if not folder.exists():
+        return []
+    private.check_folder(folder)
+    with private.os_errors(folder), _alone(folder):
+        found = list(folder.glob(f"{prefix}*{suffix}"))
+        for path in found:
+            _remove_if_dead(path)
+        left = [path for path in found if path.exists()]
+        return sorted(left, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from making files or removing dead ones."""
     from filelock import lock_descriptor  # noqa: PLC0415 - see locks
 
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     alone = os.open(folder / "lock", flags, 0o600)
     try:
-        # Nobody may take for dead who has made his file and not locked it yet.
         lock_descriptor(alone)
+        yield
+    finally:
+        os.close(alone)
+
+
+def _made(folder: Path, prefix: str, suffix: str, held: ExitStack) -> Path:
+    """Make the file, locked until *held* is closed."""
+    from filelock import lock_descriptor  # noqa: PLC0415 - see locks
+
+    # Nobody may take for dead who has made his file and not locked it yet.
+    with _alone(folder):
         for path in folder.glob(f"{prefix}*{suffix}"):
             _remove_if_dead(path)
         descriptor, name = tempfile.mkstemp(suffix, prefix, folder)
         held.callback(os.close, descriptor)
         lock_descriptor(descriptor, blocking=False)
-    finally:
-        os.close(alone)
     return Path(name)
 
 

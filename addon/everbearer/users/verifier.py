@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from everbearer.secret import Secret
-    from everbearer.users.environment import Endpoint
+    from everbearer.users.connection import Endpoint
     from everbearer.users.passwords import Password
     from everbearer.users.user import User
 

@@ -1,0 +1,1 @@
+"""The page on this machine that shows what the tokens do, and its server."""

@@ -1,0 +1,162 @@
+"""
+What changes, told to every page that is open.
+
+Changes are gathered and told at most four times a second; who reads more slowly
+than that is dropped, and comes back by itself to the whole state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from everbearer.dashboard.answers import written
+from everbearer.dashboard.rows import row
+from everbearer.tasks import Tasks
+
+if TYPE_CHECKING:
+    from everbearer.dashboard.state import State
+
+EVERY: Final = 0.25
+"""Seconds between two looks at what has changed."""
+
+_STATUS_EVERY: Final = 3.0
+"""Seconds between two looks at the profiles where nothing seems to have happened."""
+
+_BEHIND: Final = 4 * 1024 * 1024
+"""Characters that wait for a reader; the whole state is less."""
+
+READERS: Final = 32
+"""Pages at once."""
+
+PING: Final = ": ping\n\n"
+
+
+class Reader:
+    """One page; what waits for it is bounded."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[str] = deque()
+        self._size = 0
+        self._news = asyncio.Event()
+        self._ended = False
+
+    def put(self, text: str) -> None:
+        """Have *text* wait for it; one that is too far behind is dropped."""
+        self._waiting.append(text)
+        self._size += len(text)
+        if self._size > _BEHIND:
+            self.end()
+        self._news.set()
+
+    def end(self) -> None:
+        """Tell it nothing any more."""
+        self._ended = True
+        self._waiting.clear()
+        self._news.set()
+
+    async def next(self, patience: float) -> str | None:
+        """Return what waits, a ping after *patience* seconds; None: it has ended."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._news.wait()
+        except TimeoutError:
+            return None if self._ended else PING
+        if self._ended:
+            return None
+        text = "".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        self._news.clear()
+        return text
+
+
+class Feed:
+    """Tells readers what changes; looks at nothing as long as there are none."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._readers: set[Reader] = set()
+        self._tasks = Tasks()
+        self._looking: asyncio.Task[None] | None = None
+        self._closed = False
+        self._told: dict[str, str] = {}
+        self._count = 0
+        self._versions = (-1, -1)
+        self._looked = float("-inf")
+
+    @property
+    def full(self) -> bool:
+        """Tell whether another reader would be too many."""
+        return self._closed or len(self._readers) >= READERS
+
+    async def join(self) -> Reader:
+        """Return a new reader, for whom the whole state waits."""
+        reader = Reader()
+        self._readers.add(reader)
+        # Before anything else: what happens meanwhile is told, twice at worst.
+        if self._looking is None:
+            self._count = self._state.known.count
+            self._looking = self._tasks.spawn(self._look(), name="feed of the page")
+        await self._state.refresh()
+        reader.put(_message("state", written(self._state.document())))
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Forget a reader."""
+        reader.end()
+        self._readers.discard(reader)
+
+    def close(self) -> None:
+        """End every reader, and take no other."""
+        self._closed = True
+        for reader in self._readers:
+            reader.end()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def tick(self, now: float) -> None:
+        """Tell what has changed; *now* is in seconds, by any clock that goes on."""
+        known = self._state.known
+        new = known.since(self._count)
+        self._count = known.count
+        messages = []
+        if new:
+            messages.append(_message("requests", written([row(e) for e in new])))
+        versions = known.changes, known.timeline.version
+        due = now - self._looked
+        if versions[0] != self._versions[0] or due >= _STATUS_EVERY:
+            await self._state.refresh()
+            self._looked = now
+        if new or versions != self._versions or self._looked == now:
+            messages += self._changed("profiles", self._state.profiles())
+            messages += self._changed("troubles", self._state.troubles())
+        if versions[1] != self._versions[1]:
+            messages += self._changed("lives", self._state.timeline())
+        self._versions = versions
+        if messages:
+            text = "".join(messages)
+            for reader in self._readers:
+                reader.put(text)
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._readers:
+                await self.tick(loop.time())
+                await asyncio.sleep(EVERY)
+        finally:
+            self._looking = None
+
+    def _changed(self, name: str, value: Any) -> list[str]:
+        text = written(value)
+        if self._told.get(name) == text:
+            return []
+        self._told[name] = text
+        return [_message(name, text)]
+
+
+def _message(name: str, data: str) -> str:
+    # JSON has no line breaks but escaped ones.
+    return f"event: {name}\ndata: {data}\n\n"

@@ -1,0 +1,267 @@
+"""
+The dashboard's HTTP: what is asked, by whom, and what is answered.
+
+Every request passes the guard first, then the session where it needs one; only
+then it is looked at. Loaded when somebody connects for the first time: a proxy
+whose dashboard nobody opens does not pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, override
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
+from tornado.web import Application, RequestHandler
+
+from everbearer.dashboard.answers import (
+    ENTERED,
+    FIELDS,
+    NO_SESSION,
+    USED,
+    Answer,
+    as_json,
+    page,
+)
+from everbearer.dashboard.guard import MARK, OPEN, Asked, judge
+from everbearer.dashboard.rows import story
+from everbearer.dashboard.session import NONCE_BYTES
+from everbearer.report import report
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from everbearer.dashboard.actions import Actions
+    from everbearer.dashboard.feed import Feed
+    from everbearer.dashboard.session import Sessions
+    from everbearer.dashboard.state import State
+
+type Plain = Mapping[str, Callable[[], Awaitable[Answer]]]
+"""Pages that need no session: they hold nothing about requests, and no secret."""
+
+_BODY: Final = 64 * 1024
+"""Bytes of a request; none needs any."""
+
+_HEAD: Final = 16 * 1024
+_IDLE: Final = 60.0
+"""Seconds for which a connection is kept that nobody uses."""
+
+_PING: Final = 15.0
+_SLOWEST: Final = 15.0
+"""Seconds that a reader of events may take to take what was written."""
+
+_ACTION: Final = re.compile(r"/api/profiles/([^/]+)/(renew|revoke|login)")
+_REQUEST: Final = re.compile(r"/api/requests/([A-Za-z0-9_-]{1,64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """
+    What there is to be served, and to whom.
+
+    `own` are the listener's authorities; `stranger` tells of a connection, by its
+    socket, that another user of this machine has opened it.
+    """
+
+    own: frozenset[str]
+    cookie: str
+    sessions: Sessions
+    state: State
+    feed: Feed
+    actions: Actions
+    files: Mapping[str, Answer]
+    plain: Plain
+    stranger: Callable[[socket.socket], Awaitable[bool]]
+
+
+def make_server(served: Served) -> HTTPServer:
+    """Return the server, which listens nowhere yet."""
+    application = Application(
+        [
+            (r"/api/events", _Events, {"served": served}),
+            (r".*", _Handler, {"served": served}),
+        ],
+        log_function=_no_log,
+    )
+    return HTTPServer(
+        application,
+        max_header_size=_HEAD,
+        max_body_size=_BODY,
+        max_buffer_size=_HEAD + _BODY,
+        idle_connection_timeout=_IDLE,
+        body_timeout=_IDLE,
+    )
+
+
+class _Guarded(RequestHandler):
+    """A request that has passed the guard, or none at all."""
+
+    @override
+    def initialize(self, served: Served) -> None:
+        self._served = served
+
+    @override
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in FIELDS.items():
+            self.set_header(name, value)
+
+    @override
+    def compute_etag(self) -> None:
+        """Have none: nothing is kept anywhere."""
+
+    @override
+    async def prepare(self) -> None:
+        request, fields = self.request, self.request.headers
+        asked = Asked(
+            method=request.method or "",
+            target=request.uri or "",
+            hosts=tuple(fields.get_list("Host")),
+            origins=tuple(fields.get_list("Origin")),
+            sites=tuple(fields.get_list("Sec-Fetch-Site")),
+            modes=tuple(fields.get_list("Sec-Fetch-Mode")),
+            content_types=tuple(fields.get_list("Content-Type")),
+            marks=tuple(fields.get_list(MARK)),
+        )
+        refused = judge(asked, self._served.own)
+        if refused is not None:
+            self._refuse(refused.status, refused.words)
+            return
+        if request.path in self._served.plain:
+            return
+        if await self._is_strangers():
+            self._refuse(403, "another user of this machine asked")
+        elif request.path != OPEN and not self._is_let_in():
+            self._answer(NO_SESSION)
+
+    @override
+    def write_error(self, status_code: int, **_: Any) -> None:
+        words = HTTPStatus(status_code).phrase.lower()
+        self._refuse(status_code, words)
+
+    @override
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        # What was asked may hold anything: it is not logged.
+        if isinstance(value, Exception) and not isinstance(value, StreamClosedError):
+            report("the dashboard failed", value)
+
+    def _is_let_in(self) -> bool:
+        now = self._served.state.now
+        cookie = self.get_cookie(self._served.cookie) or ""
+        return self._served.sessions.knows(cookie, now)
+
+    async def _is_strangers(self) -> bool:
+        connection: Any = self.request.connection
+        stream = connection.stream
+        return stream is None or await self._served.stranger(stream.socket)
+
+    def _refuse(self, status: int, words: str) -> None:
+        if self.request.path.startswith("/api/"):
+            self._answer(as_json({"error": words}, status))
+        else:
+            self._answer(page("This is not answered", f"Refused: {words}.", status))
+
+    def _answer(self, answer: Answer) -> None:
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.kind)
+        self.finish(answer.body)
+
+
+class _Handler(_Guarded):
+    """Everything that is answered at once."""
+
+    @override
+    async def get(self) -> None:
+        path, served = self.request.path, self._served
+        if path == OPEN:
+            self._open()
+        elif path in served.plain:
+            self._answer(await served.plain[path]())
+        elif path in served.files:
+            self._answer(served.files[path])
+        elif path == "/api/state":
+            await served.state.refresh()
+            self._answer(as_json(served.state.document()))
+        elif found := _REQUEST.fullmatch(path):
+            event = served.state.known.request(found[1])
+            if event is None:
+                self._refuse(404, "this request is not remembered any more")
+            else:
+                self._answer(as_json(story(event, served.state.known)))
+        else:
+            self._refuse(404, "there is nothing here")
+
+    @override
+    async def head(self) -> None:
+        await self.get()
+
+    @override
+    async def post(self) -> None:
+        found = _ACTION.fullmatch(self.request.path)
+        done = found and await self._served.actions.do(found[1], found[2])
+        if done is None:
+            self._refuse(404, "there is no such profile, or nothing to be done")
+        else:
+            self._answer(as_json(done))
+
+    def _open(self) -> None:
+        tickets = self.get_query_arguments("ticket")
+        served, nonce = self._served, secrets.token_bytes(NONCE_BYTES)
+        ticket = tickets[0] if len(tickets) == 1 and self._is_get() else ""
+        cookie = served.sessions.enter(ticket, served.state.now, nonce)
+        if cookie is None:
+            self._answer(USED)
+            return
+        self.set_cookie(
+            served.cookie, cookie.reveal(), path="/", httponly=True, samesite="Strict"
+        )
+        if self.request.headers.get("Sec-Fetch-Site", "none") == "none":
+            self.redirect("/", status=303)
+        else:
+            self._answer(ENTERED)
+
+    def _is_get(self) -> bool:
+        return self.request.method == "GET"
+
+
+class _Events(_Guarded):
+    """The stream of what changes (server-sent events)."""
+
+    @override
+    async def get(self) -> None:
+        feed = self._served.feed
+        if feed.full:
+            self._refuse(503, "too many pages are open")
+            return
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self._reader = reader = await feed.join()
+        try:
+            # Whoever was let in has to be so still: sessions end.
+            while self._is_let_in() and (text := await reader.next(_PING)) is not None:
+                self.write(text)
+                async with asyncio.timeout(_SLOWEST):
+                    await self.flush()
+        except (StreamClosedError, TimeoutError):
+            self._cut()
+        finally:
+            feed.leave(reader)
+
+    @override
+    def on_connection_close(self) -> None:
+        if reader := getattr(self, "_reader", None):
+            reader.end()
+
+    def _cut(self) -> None:
+        """Close the connection: what was written and not read goes with it."""
+        connection: Any = self.request.connection
+        connection.close()
+
+
+def _no_log(_: RequestHandler) -> None:
+    """Log nothing: addresses hold tickets."""
