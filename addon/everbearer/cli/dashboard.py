@@ -61,7 +61,7 @@ def _opened(link: str) -> bool:
     """Have a browser follow the link, which no command line has in it."""
     from everbearer.login.opening import page_to
 
-    with page_to(link) as page:
+    with page_to(link, title="Open the dashboard") as page:
         if not webbrowser.open(page):
             voice.warn("no browser could be opened")
             return False

@@ -94,13 +94,17 @@ class Feed:
     async def join(self) -> Reader:
         """Return a new reader, for whom the whole state waits."""
         reader = Reader()
-        self._readers.add(reader)
-        # Before anything else: what happens meanwhile is told, twice at worst.
-        if self._looking is None:
-            self._count = self._state.known.count
-            self._looking = self._tasks.spawn(self._look(), name="feed of the page")
         await self._state.refresh()
+        # From here on nothing happens in between: what the document has is not told
+        # again, and what comes after it is.
+        self._tell(self._requests())
         reader.put(_message("state", written(self._state.document())))
+        self._readers.add(reader)
+        if self._closed:
+            reader.end()
+        elif self._looking is None:
+            self._told.clear()
+            self._looking = self._tasks.spawn(self._look(), name="feed of the page")
         return reader
 
     def leave(self, reader: Reader) -> None:
@@ -119,11 +123,9 @@ class Feed:
     async def tick(self, now: float) -> None:
         """Tell what has changed; *now* is in seconds, by any clock that goes on."""
         known = self._state.known
-        new = known.since(self._count)
-        self._count = known.count
-        messages = []
-        if new:
-            messages.append(_message("requests", written([row(e) for e in new])))
+        new = self._requests()
+        self._tell(new)
+        messages: list[str] = []
         versions = known.changes, known.timeline.version
         due = now - self._looked
         if versions[0] != self._versions[0] or due >= _STATUS_EVERY:
@@ -135,10 +137,7 @@ class Feed:
         if versions[1] != self._versions[1]:
             messages += self._changed("lives", self._state.timeline())
         self._versions = versions
-        if messages:
-            text = "".join(messages)
-            for reader in self._readers:
-                reader.put(text)
+        self._tell(messages)
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -148,6 +147,19 @@ class Feed:
                 await asyncio.sleep(EVERY)
         finally:
             self._looking = None
+            for reader in self._readers:  # they come again
+                reader.end()
+
+    def _requests(self) -> list[str]:
+        """Return the message of the requests that were not told yet."""
+        new = self._state.known.since(self._count)
+        self._count = self._state.known.count
+        return [_message("requests", written([row(e) for e in new]))] if new else []
+
+    def _tell(self, messages: list[str]) -> None:
+        text = "".join(messages)
+        for reader in self._readers if text else ():
+            reader.put(text)
 
     def _changed(self, name: str, value: Any) -> list[str]:
         text = written(value)

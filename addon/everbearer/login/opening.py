@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def page_to(url: str, folder: Path | None = None) -> Iterator[str]:
+def page_to(
+    url: str, folder: Path | None = None, title: str = "Log in"
+) -> Iterator[str]:
     """
     Give the `file:` address of a page that leads to *url*, while the context lasts.
 
@@ -27,17 +29,17 @@ def page_to(url: str, folder: Path | None = None) -> Iterator[str]:
     """
     folder = folder or platformdirs.user_cache_path("everbearer") / "login"
     with passing_file(folder, "login-", ".html") as path:
-        path.write_text(_html(url), encoding="utf-8")
+        path.write_text(_html(url, title), encoding="utf-8")
         yield path.absolute().as_uri()
 
 
-def _html(url: str) -> str:
+def _html(url: str, title: str) -> str:
     """Return a page that is left at once, by hand where a browser does not."""
-    address = escape(url)
+    address, words = escape(url), escape(title)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="referrer" content="no-referrer">'
         f'<meta http-equiv="refresh" content="0;url={address}">'
-        "<title>Log in - everbearer</title></head>"
-        f'<body><p><a href="{address}">Log in</a></p></body></html>\n'
+        f"<title>{words} - everbearer</title></head>"
+        f'<body><p><a href="{address}">{words}</a></p></body></html>\n'
     )
