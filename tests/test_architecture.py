@@ -19,6 +19,8 @@ LAYERS = (
     "proxy",
     "dashboard",  # below it only so that it cannot import it
     "login",
+    "metrics",
+    "notify",
     "audit",
     "broker",
     "schemes",
@@ -93,6 +95,7 @@ ONLY_HERE = {
     "keyring": ("stores",),
     "psycopg": ("stores",),
     "tornado": ("sandbox", "login", "dashboard"),
+    "prometheus_client": ("metrics",),
 }
 
 BEHIND_THE_DOOR = {"renewal", "settings", "stores"}
@@ -111,6 +114,10 @@ PAST_THE_DOOR = {
         "everbearer.renewal.status": "what broker.status() returns",
         "everbearer.stores.contract": "the words of a record's trouble",
         "everbearer.stores.passing": "where it is goes with it, and is private",
+    },
+    "metrics": {
+        "everbearer.settings.model": "the values that broker.settings is made of",
+        "everbearer.renewal.status": "what broker.status() returns",
     },
     "doctor": {
         "everbearer.settings.model": "the values that broker.settings is made of",

@@ -31,7 +31,8 @@ class Exchanged:
     `id` names the request among those of its proxy. `reason` says why it was so
     decided and `hint` what to do about a refusal. Where a 401 came, `rejected` is
     the fingerprint of the token that it was for and `challenge` what it asked for,
-    in words. `view` is what was decided about.
+    in words. `view` is what was decided about. `prepared` is the part of `duration`
+    before it was ready to leave, 0 for one that was not, or waited for its body.
     """
 
     at: float
@@ -56,6 +57,7 @@ class Exchanged:
     rejected: str = ""  # fingerprint
     challenge: str = ""
     spooled: int = 0  # bytes of its body that a spool kept
+    prepared: float = 0.0
     view: RequestView | None = None
 
 

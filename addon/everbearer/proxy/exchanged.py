@@ -56,6 +56,7 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
         rejected=note.rejected,
         challenge=note.challenge,
         spooled=note.spool.size if note.spool else 0,
+        prepared=note.prepared,
         view=replace(view, path=masked(view.path)) if secret else view,
     )
 

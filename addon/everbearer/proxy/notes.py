@@ -77,6 +77,7 @@ class Note:
     remark: str = ""
     rejected: str = ""  # fingerprint of the token that a 401 was for
     challenge: str = ""  # what that 401 asked for, in words
+    prepared: float = 0.0  # seconds until it was ready to leave
 
 
 @dataclass(slots=True)

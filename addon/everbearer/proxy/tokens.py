@@ -138,6 +138,8 @@ class EverbearerTokens:
             flow.server_conn.via = flow.server_conn.via or self._via
         start = hold_request if note.awaits_body else stream_request
         start(note, self._broker.settings.proxy, self._budget)
+        if not note.awaits_body:
+            note.prepared = self._broker.clock.now() - note.started
         note.target = Target.of(flow)
 
     async def _judge(self, note: Note, shown: Shown) -> Refusal | None:

@@ -1,0 +1,59 @@
+"""What a Prometheus server gets when it asks."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from everbearer.metrics.counts import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from everbearer.broker import Broker
+    from everbearer.renewal.status import ProfileStatus
+
+MISSING: Final = (
+    "metrics need prometheus-client; run: pip install 'everbearer[metrics]'"
+)
+"""What whoever asks is told where `keep_metrics` returned None."""
+
+_LIBRARY: Final = "prometheus_client"
+
+
+def keep_metrics(broker: Broker, library: str = _LIBRARY) -> Metrics | None:
+    """Count from now on what happens to *broker*; None without the *library*."""
+    if find_spec(library) is None:
+        return None
+    metrics = Metrics(broker)
+    broker.subscribe(metrics.counts)
+    return metrics
+
+
+class Metrics:
+    """The figures of *broker*, of this process alone."""
+
+    content_type: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+    def __init__(self, broker: Broker) -> None:
+        # Loaded where it is wanted: it takes its time, and may not be there.
+        from everbearer.metrics.exposition import Exposition  # noqa: PLC0415
+
+        self._broker = broker
+        self.counts = Counts(lambda: broker.settings.profiles)
+        self._exposition = Exposition(self.counts)
+
+    def text(self, statuses: Iterable[ProfileStatus] = ()) -> bytes:
+        """
+        Return all figures in Prometheus' text format.
+
+        *statuses* are what `broker.status()` returned just now. A profile without
+        one is told of by what was seen of it in here: its token's end alone.
+        """
+        broker = self._broker
+        return self._exposition.text(
+            tuple(broker.settings.profiles),
+            tuple(statuses),
+            broker.clock.wall(),
+            in_force=not broker.standing.problems,
+        )
