@@ -93,9 +93,9 @@ ONLY_HERE = {
     "sqlite3": ("stores",),
     "argon2": ("users",),
     "keyring": ("stores",),
+    "prometheus_client": ("metrics",),
     "psycopg": ("stores",),
     "tornado": ("sandbox", "login", "dashboard"),
-    "prometheus_client": ("metrics",),
 }
 
 BEHIND_THE_DOOR = {"renewal", "settings", "stores"}
@@ -117,6 +117,9 @@ PAST_THE_DOOR = {
     },
     "metrics": {
         "everbearer.settings.model": "the values that broker.settings is made of",
+        "everbearer.renewal.status": "what broker.status() returns",
+    },
+    "notify": {
         "everbearer.renewal.status": "what broker.status() returns",
     },
     "doctor": {

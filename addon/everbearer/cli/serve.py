@@ -122,6 +122,7 @@ def command(
         from everbearer.cli.served import Served, default_folder
         from everbearer.cli.watched import Watched, greet
         from everbearer.cli.workers import for_worker, refuse_workers, start
+        from everbearer.notify.notifier import keep_notifying
         from everbearer.proxy import launcher
 
     logs.configure(0 if quiet else verbose, ui)
@@ -137,6 +138,7 @@ def command(
     def on_ready(ready: launcher.Ready) -> None:
         mitmproxys = Path(ready.confdir).absolute() / "mitmproxy-ca-cert.pem"
         watched.authority = own.path if own else mitmproxys
+        notifier.begin()
         if ui == "console" or (post and not post.first):
             return
         greet(broker.settings, watched, quiet=quiet)
@@ -159,6 +161,8 @@ def command(
             tell = teller(logging.WARNING if quiet else logging.INFO)
             broker.subscribe(for_worker(tell, post))
         keep_log(broker, voice.warn, must=True)
+        speaks = post is None or post.number == 1
+        notifier = keep_notifying(broker, voice.warn, here=speaks)
         broker.subscribe(counts[post.number - 1 if post else 0])
 
         async def run() -> None:

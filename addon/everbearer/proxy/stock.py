@@ -27,6 +27,7 @@ from everbearer.events import (
     RenewalFailed,
     SaveFailed,
 )
+from everbearer.notify.notifier import keep_notifying
 from everbearer.policy.hosts import is_loopback
 from everbearer.proxy import internals
 from everbearer.proxy import options as our_options
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mitmproxy.connection import Client
 
     from everbearer.events import Event
+    from everbearer.notify.notifier import Notifier
     from everbearer.proxy.assemble import Addons
     from everbearer.settings.model import Standing
 
@@ -58,6 +60,7 @@ class Everbearer:
     def __init__(self) -> None:
         self.addons: list[object] = []
         self._broker: Broker | None = None
+        self._notifier: Notifier | None = None
         self._authorities = ExitStack()
         self._modes: list[str] = []
         self._started = False
@@ -107,6 +110,8 @@ class Everbearer:
         """
         if self._modes and not _all_loopback():
             ctx.options.update(mode=self._modes)
+        if self._notifier is not None:
+            self._notifier.begin()
 
     def done(self) -> None:
         """Remove what was written for the time of running."""
@@ -128,6 +133,7 @@ class Everbearer:
             return
         self._broker = broker
         keep_log(broker, logger.warning, must=True)
+        self._notifier = keep_notifying(broker, _warn)
         broker.subscribe(lambda event: _tell(event, broker.standing))
         for warning in broker.settings.warnings:
             logger.warning("everbearer: %s", warning)
@@ -236,6 +242,10 @@ def _tell(event: Event, standing: Standing) -> None:
                 event.message,
                 standing.in_full(event.hint),
             )
+
+
+def _warn(text: str) -> None:
+    logger.warning("everbearer: %s", text)
 
 
 def _control_ports() -> frozenset[int]:

@@ -172,6 +172,12 @@ class StoreTable(Table):
     key: KeyTable | None = _key('key = { file = "store.key" }')
 
 
+class NotifyTable(Table):
+    """`[notify]`."""
+
+    command: list[str] | None = _key('command = ["/usr/local/bin/tell-me"]')
+
+
 class AuditTable(Table):
     """`[audit]`."""
 
@@ -207,6 +213,7 @@ class Document(Table):
     proxy: ProxyTable = Field(default=ProxyTable(), examples=["[proxy]"])
     store: StoreTable = Field(default=StoreTable(), examples=["[store]"])
     network: NetworkTable = Field(default=NetworkTable(), examples=["[network]"])
+    notify: NotifyTable = Field(default=NotifyTable(), examples=["[notify]"])
     audit: AuditTable = Field(default=AuditTable(), examples=["[audit]"])
     dashboard: DashboardTable = Field(
         default=DashboardTable(), examples=["[dashboard]"]

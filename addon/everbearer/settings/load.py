@@ -23,6 +23,7 @@ from everbearer.settings.files import (
 from everbearer.settings.listeners import build_listeners
 from everbearer.settings.model import Settings
 from everbearer.settings.network import build_network
+from everbearer.settings.notify import build_notify
 from everbearer.settings.problems import Mistake, Problems
 from everbearer.settings.profiles import build_profiles
 from everbearer.settings.proxy import build_proxy, doubts
@@ -172,6 +173,7 @@ def _examined(
         check_profile(("default_profile",), document.default_profile, names, problems)
     store = build_store(document.store, data_folder, state_folder, reader)
     proxy = build_proxy(document.proxy, names, problems)
+    notify = build_notify(document.notify, around, problems)
     audit = build_audit(document.audit, state_folder, problems)
     listeners = build_listeners(
         document.listeners,
@@ -190,6 +192,7 @@ def _examined(
         listeners=listeners,
         proxy=proxy,
         network=network,
+        notify=notify,
         audit=audit,
         dashboard=dashboard,
         watched=frozenset({path, *reader.watched}),

@@ -118,6 +118,13 @@ class ProxySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """`[notify]`: the program, by its full path, and its arguments; empty for none."""
+
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSettings:
     """`[audit]`: no `file`, no log; `max_size` in bytes, `keep` older files stay."""
 
@@ -255,6 +262,7 @@ class Settings:
     listeners: tuple[Listener, ...] = (Listener(Address("127.0.0.1", 8080)),)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    notify: NotifySettings = NotifySettings()
     audit: AuditSettings = field(default_factory=AuditSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     watched: frozenset[Path] = frozenset()  # the files whose change means a reload
