@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from everbearer.broker import Broker
+    from everbearer.metrics.exposition import Exposition
     from everbearer.renewal.status import ProfileStatus
 
 MISSING: Final = (
@@ -31,17 +32,27 @@ def keep_metrics(broker: Broker, library: str = _LIBRARY) -> Metrics | None:
 
 
 class Metrics:
-    """The figures of *broker*, of this process alone."""
+    """
+    The figures of *broker*.
+
+    Of this process, and of those whose events are handed to `counts` as well.
+    """
 
     content_type: Final = "text/plain; version=0.0.4; charset=utf-8"
 
     def __init__(self, broker: Broker) -> None:
-        # Loaded where it is wanted: it takes its time, and may not be there.
-        from everbearer.metrics.exposition import Exposition  # noqa: PLC0415
-
         self._broker = broker
         self.counts = Counts(lambda: broker.settings.profiles)
-        self._exposition = Exposition(self.counts)
+        self._exposition: Exposition | None = None
+
+    def load(self) -> Exposition:
+        """Load the library, which takes its time; may be called in a thread before."""
+        # A proxy whose figures nobody reads does without.
+        from everbearer.metrics.exposition import Exposition  # noqa: PLC0415
+
+        if self._exposition is None:
+            self._exposition = Exposition(self.counts)
+        return self._exposition
 
     def text(self, statuses: Iterable[ProfileStatus] = ()) -> bytes:
         """
@@ -51,7 +62,7 @@ class Metrics:
         one is told of by what was seen of it in here: its token's end alone.
         """
         broker = self._broker
-        return self._exposition.text(
+        return self.load().text(
             tuple(broker.settings.profiles),
             tuple(statuses),
             broker.clock.wall(),

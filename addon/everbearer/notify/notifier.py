@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from everbearer.events import Event
     from everbearer.notify.needs import Need
 
-LOOK_EVERY: Final = 60.0
+LOOK_EVERY: Final = 10.0
 """Seconds between two looks at what other processes have met."""
 
 _WATCHED: Final = frozenset(
@@ -73,7 +73,7 @@ class Notifier:
         self._tasks = Tasks()
 
     def begin(self) -> None:
-        """Look at the profiles every minute, in the loop that runs now."""
+        """Look at the profiles from now on, in the loop that runs now."""
         if self._here:
             self._tasks.spawn(self.watch(), name="look who needs a person")
 
@@ -85,7 +85,7 @@ class Notifier:
                 self._start(need)
 
     async def watch(self) -> None:
-        """Look whenever a minute is over; never returns."""
+        """Look again and again; never returns."""
         while True:
             await self.look()
             await self._broker.clock.sleep(LOOK_EVERY)
