@@ -17,6 +17,7 @@ from everbearer.renewal.status import ProfileStatus
 from everbearer.settings.load import load
 from everbearer.stores.contract import Trouble, TroubleKind
 from everbearer.stores.memory import MemoryStore
+from metrics.figures import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,15 +53,6 @@ def metrics(broker: Broker) -> Metrics:
     kept = keep_metrics(broker)
     assert kept is not None
     return kept
-
-
-def read(page: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return the samples, by name and labels, as a Prometheus server reads them."""
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(page.decode())
-        for sample in family.samples
-    }
 
 
 def test_the_page_tells_what_happened(broker: Broker, metrics: Metrics):

@@ -17,11 +17,11 @@ from prometheus_client.utils import floatToGoString
 from everbearer import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client import Metric
 
-    from everbearer.metrics.counts import Counter, Counts, Histograms
+    from everbearer.metrics.counts import Counter, Counts, Histograms, Labels
     from everbearer.renewal.status import ProfileStatus
 
 _TROUBLES: Final = ("reauthorize", "configuration", "unavailable", "malformed")
@@ -34,6 +34,7 @@ class Exposition:
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
         self._gauges: Sequence[Metric] = ()
+        self._profiles: Sequence[str] = ()
         # Nothing is asked to describe itself: it would be made up twice.
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -47,6 +48,7 @@ class Exposition:
         in_force: bool,
     ) -> bytes:
         """Return the whole page; *wall* is in seconds since the epoch."""
+        self._profiles = profiles
         self._gauges = (
             _info(),
             _reload(in_force=in_force),
@@ -90,7 +92,7 @@ class Exposition:
             "spooled_bytes",
             "Of requests' bodies, kept in case they have to be sent again.",
             ("profile",),
-            counts.spooled,
+            self._from_nothing(counts.spooled),
         )
         yield _counter(
             "user_refusals",
@@ -136,12 +138,16 @@ class Exposition:
             "save_failures",
             "Times that it began, or changed, that a new token could not be saved.",
             ("profile",),
-            counts.save_failures,
+            self._from_nothing(counts.save_failures),
         )
+
+    def _from_nothing(self, counter: Counter) -> Mapping[Labels, int]:
+        """Return it with every profile: an increase begins at a 0 that was seen."""
+        return dict.fromkeys(((name,) for name in self._profiles), 0) | counter
 
 
 def _counter(
-    name: str, text: str, labels: Sequence[str], counter: Counter
+    name: str, text: str, labels: Sequence[str], counter: Mapping[Labels, int]
 ) -> CounterMetricFamily:
     family = CounterMetricFamily(f"everbearer_{name}", text, labels=labels)
     for values, number in sorted(counter.items()):
