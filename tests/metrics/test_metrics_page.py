@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from everbearer.broker import Broker
 from everbearer.events import Exchanged, Renewed
-from everbearer.metrics.page import keep_metrics
+from everbearer.metrics.page import metrics_of
 from everbearer.renewal.status import ProfileStatus
 from everbearer.settings.load import load
 from everbearer.stores.contract import Trouble, TroubleKind
@@ -50,9 +50,10 @@ def broker(tmp_path: Path) -> Broker:
 @pytest.fixture
 def metrics(broker: Broker) -> Metrics:
     """Return what counts what happens to the broker."""
-    kept = keep_metrics(broker)
-    assert kept is not None
-    return kept
+    made = metrics_of(broker)
+    assert made is not None
+    broker.subscribe(made.counts)
+    return made
 
 
 def test_the_page_tells_what_happened(broker: Broker, metrics: Metrics):
@@ -148,7 +149,7 @@ def test_nothing_of_the_process_is_changed(broker: Broker):
     """The library's own registry, threads and hooks stay as they were."""
     before = {family.name for family in prometheus_client.REGISTRY.collect()}
     threads, callbacks = threading.active_count(), list(gc.callbacks)
-    metrics = keep_metrics(broker)
+    metrics = metrics_of(broker)
     assert metrics is not None
     assert metrics.text()
     names = {family.name for family in prometheus_client.REGISTRY.collect()}
@@ -158,17 +159,16 @@ def test_nothing_of_the_process_is_changed(broker: Broker):
 
 
 def test_without_the_library_there_are_no_metrics(broker: Broker):
-    """Nothing fails, and nothing is counted in vain."""
-    assert keep_metrics(broker, "a_library_that_nobody_has") is None
-    broker.publish(PLAIN)
+    """And nobody is there who would count in vain."""
+    assert metrics_of(broker, "a_library_that_nobody_has") is None
 
 
 def test_two_brokers_are_counted_apart(tmp_path: Path, broker: Broker):
     """Each has a registry of its own."""
     other = Broker(broker.settings, lambda: broker.settings, store=MemoryStore())
-    first, second = keep_metrics(broker), keep_metrics(other)
+    first, second = metrics_of(broker), metrics_of(other)
     assert first is not None
     assert second is not None
-    broker.publish(PLAIN)
+    first.counts(PLAIN)
     assert b"everbearer_requests_total{" in first.text()
     assert b"everbearer_requests_total{" not in second.text()

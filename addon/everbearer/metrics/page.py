@@ -17,25 +17,21 @@ if TYPE_CHECKING:
 MISSING: Final = (
     "metrics need prometheus-client; run: pip install 'everbearer[metrics]'"
 )
-"""What whoever asks is told where `keep_metrics` returned None."""
+"""What whoever asks is told where `metrics_of` returned None."""
 
 _LIBRARY: Final = "prometheus_client"
 
 
-def keep_metrics(broker: Broker, library: str = _LIBRARY) -> Metrics | None:
-    """Count from now on what happens to *broker*; None without the *library*."""
-    if find_spec(library) is None:
-        return None
-    metrics = Metrics(broker)
-    broker.subscribe(metrics.counts)
-    return metrics
+def metrics_of(broker: Broker, library: str = _LIBRARY) -> Metrics | None:
+    """Return the figures of *broker*, nothing counted yet; None without *library*."""
+    return None if find_spec(library) is None else Metrics(broker)
 
 
 class Metrics:
     """
-    The figures of *broker*.
+    The figures of *broker*: of what is handed to `counts`, a subscriber of events.
 
-    Of this process, and of those whose events are handed to `counts` as well.
+    That may be what happens in several processes.
     """
 
     content_type: Final = "text/plain; version=0.0.4; charset=utf-8"
