@@ -20,7 +20,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmark import expiries, idle, large, machine, matrix, ready, rules, storm
+from benchmark import (
+    expiries,
+    idle,
+    large,
+    machine,
+    matrix,
+    ready,
+    rules,
+    storm,
+    watched,
+)
 from benchmark.figures import Section
 from benchmark.lines import MeasureError
 from benchmark.stage import Stage
@@ -33,6 +43,7 @@ CASES: dict[str, ModuleType] = {
     "expiries": expiries,
     "large": large,
     "idle": idle,
+    "watched": watched,
 }
 USUAL = ("matrix", "ready", "rules", "storm")
 """What runs unless cases are named; the others take minutes each."""

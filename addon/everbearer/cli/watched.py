@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from everbearer import __version__
 from everbearer.cli import real_box, voice
 from everbearer.cli.banner import banner
+from everbearer.cli.for_programs import for_programs
 from everbearer.cli.set_up import set_up
 from everbearer.dashboard import runtime
 from everbearer.dashboard.collector import Collector
@@ -18,6 +19,7 @@ from everbearer.dashboard.running import Place, running
 from everbearer.dashboard.session import KEY_BYTES, Keys
 from everbearer.dashboard.state import Instance
 from everbearer.errors import ConfigError, Problem, StoreError
+from everbearer.metrics.page import metrics_of
 from everbearer.policy.hosts import join_authority
 from everbearer.proxy.addresses import bound_to
 from everbearer.secret import Secret
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from everbearer.broker import Broker
-    from everbearer.dashboard.web import Plain
     from everbearer.events import Subscriber
     from everbearer.settings.model import DashboardSettings, Settings
     from everbearer.workers.channel import Post
@@ -98,10 +99,12 @@ class Watched:
         """Tell what happens to whoever watches, while the context lasts."""
         number = post.number if post else 1
         known = Collector()
-        plain: Plain = {}
+        metrics = metrics_of(broker)
         subscribers: list[Subscriber] = []
         if self.place is not None:
             subscribers.append(known)
+            if metrics is not None:
+                subscribers.append(metrics.counts)
         with self._all.told(broker.subscribe, number, subscribers, known.lose):
             if self.place is None or number != 1:
                 yield
@@ -112,6 +115,7 @@ class Watched:
                 elsewhere=real_box.warning,
                 set_up=lambda settings: tuple(set_up(settings, self.authority)),
             )
+            plain = for_programs(broker, metrics)
             async with running(self.place, broker, known, instance, plain):
                 yield
 
