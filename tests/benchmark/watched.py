@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from benchmark.figures import (
 )
 from benchmark.lines import MeasureError
 from benchmark.load import Slice, Work, measure
-from benchmark.programs import CONNECT, HERE, REVERSE, Contestant, serve
+from benchmark.programs import CONNECT, HERE, REVERSE, Contestant, Launch, serve
 from benchmark.progress import progress
 from benchmark.stage import Server, Stage, resource_server
 from ports import unused_port
@@ -29,7 +30,23 @@ WAYS = (REVERSE, CONNECT)
 CONNECTIONS = 16
 
 ON = "dashboard, audit log, metrics"
+OPEN = "the same, the page open"
 OFF = "none of them"
+
+READER = """
+import contextlib, sys, urllib.error, urllib.request
+jar = urllib.request.HTTPCookieProcessor()
+page = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
+with contextlib.suppress(urllib.error.HTTPError):  # the session is what is wanted
+    page.open(sys.argv[1]).read()
+events = page.open(sys.argv[1].partition("/open")[0] + "/api/events")
+told = 0
+for line in events:
+    told += 1
+    if told == 1:
+        print("reading", flush=True)
+"""
+"""What a browser does whose page nobody looks at: it takes what comes."""
 
 COLUMNS = (
     Column("on"),
@@ -65,38 +82,41 @@ QUICK = Size(rounds=1, seconds=0.2, first=200, last=400)
 def run(stage: Stage, size: Size) -> Iterator[Section]:
     """Measure the two in turn, then the memory of each."""
     server = resource_server(stage)
-    port = unused_port()
-    proxies = {
-        OFF: serve(stage, server.port, "-q", rules=_nothing()).start(stage),
-        ON: serve(stage, server.port, "-q", rules=_everything(stage, port)).start(
-            stage
-        ),
+    ports = {ON: unused_port(), OPEN: unused_port()}
+    launches = {OFF: serve(stage, server.port, "-q", rules=_nothing())} | {
+        name: serve(stage, server.port, "-q", rules=_everything(stage, port))
+        for name, port in ports.items()
     }
+    proxies = {name: launch.start(stage) for name, launch in launches.items()}
     # What nobody has looked at yet is not loaded.
-    before = _counted(port)
+    before = {name: _counted(port) for name, port in ports.items()}
+    _open_page(stage, launches[OPEN])
     taken: dict[str, dict[str, list[Slice]]] = {
         way: {name: [] for name in proxies} for way in WAYS
     }
     for number in range(size.rounds):
         for way in WAYS:
             progress(f"round {number + 1} of {size.rounds}: {way}")
-            # Neither is always the one that comes second.
-            turn = list(proxies.items())[:: -1 if number % 2 else 1]
-            for name, proxy in turn:
+            # None is always the one that comes after the same other.
+            first = number % len(proxies)
+            turn = list(proxies.items())
+            for name, proxy in turn[first:] + turn[:first]:
                 work = Work(proxy.ways[way], PATH, BODY, CONNECTIONS)
                 slices = taken[way][name]
                 slices.append(measure(work, size.seconds, proxy.cpu, server.cpu))
-            _counted(port)  # as a Prometheus server asks every few seconds
+            for port in ports.values():
+                _counted(port)  # as a Prometheus server asks every few seconds
     progress("")
     for way in WAYS:
         yield _table(way, taken[way])
     section = Section(f"memory, {REVERSE}", MEMORY)
     for name, proxy in proxies.items():
         section.rows.append([name, *_grown(proxy, server, size)])
-    asked = _counted(port) - before
-    section.notes.append(f"{asked:.0f} requests were counted by /metrics")
-    if asked < size.last:
-        section.failures.append("fewer than were asked: it was not watched")
+    for name, port in ports.items():
+        asked = _counted(port) - before[name]
+        section.notes.append(f"{name}: {asked:.0f} requests counted by /metrics")
+        if asked < size.last:
+            section.failures.append(f"{name}: fewer than were asked")
     yield section
 
 
@@ -129,6 +149,16 @@ def _grown(proxy: Contestant, server: Server, size: Size) -> list[Value]:
         *(float(size.first), float(first.now)),
         *(float(size.last), float(last.now), grown),
     ]
+
+
+def _open_page(stage: Stage, launch: Launch) -> None:
+    """Have somebody look at the dashboard for the rest of the time."""
+    config = launch.command[launch.command.index("-c") + 1]
+    done = stage.everbearer("dashboard", "-c", config, "--no-browser")
+    if done.returncode:
+        raise MeasureError(f"the dashboard was not opened: {done.stderr}")
+    reader = stage.run(sys.executable, "-c", READER, done.stdout.strip())
+    reader.wait_for("reading")
 
 
 def _nothing() -> str:
