@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from harness import Place, Proxy, Sandbox
 from metrics.figures import Samples, read
-from tunnel import Tunnel
+from tunnel import Tunnel, crowd
 
 TOKEN = "/oauth2/token"
 PATHS = {
@@ -120,6 +121,28 @@ def test_figures_are_what_the_sandbox_counted(
         left = told["everbearer_token_expires_in_seconds", (("profile", name),)]
         assert 0 < left <= 3600
     assert ("everbearer_grant_end_timestamp_seconds", (("profile", "dev"),)) in told
+
+
+def test_workers_are_counted_together(place: Place, sandbox: Sandbox, free_port: int):
+    """Whichever of them is asked: one of them knows what the others did."""
+    config = watched(sandbox, free_port, "refresh_token")
+    proxy = Proxy(place, config, "--workers", "2")
+    path = PATHS["dev"]
+    with crowd(proxy) as many:
+        for each in [many.send("GET", path) for _ in range(40)]:
+            assert each.result().status == 200
+    wanted = {"dev": 40}
+    deadline = time.monotonic() + 60
+    while True:
+        told = read(ask(free_port, "/metrics")[1])
+        found = total(told, "everbearer_requests_total", "profile")
+        if found == wanted or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    assert found == wanted
+    assert sandbox.statuses(path) == [200] * 40
+    labels = {"outcome": "renewed"}
+    assert total(told, "everbearer_renewals_total", "profile", **labels) == {"dev": 1}
 
 
 def test_health_is_told_to_whoever_asks(place: Place, sandbox: Sandbox, free_port: int):
