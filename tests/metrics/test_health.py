@@ -120,3 +120,15 @@ async def test_the_store_is_asked_and_may_fail(settings: Settings):
     assert await readiness(broken) == (503, told)
     await broker.stop()
     await broken.stop()
+
+
+async def test_who_stops_is_not_ready(tmp_path: Path):
+    """With the real store, which is closed by then."""
+    config = tmp_path / "everbearer.toml"
+    config.write_text(CONFIG)
+    config.chmod(0o600)
+    settings = load(config, {"S": "hush"}, user_data_dir=tmp_path / "data")
+    broker = Broker(settings, lambda: settings)
+    assert (await readiness(broker))[1]["profiles"] == {"consent": "reauthorize"}
+    await broker.stop()
+    assert await readiness(broker) == (503, {"status": "unready", "code": "stopping"})

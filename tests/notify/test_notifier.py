@@ -145,3 +145,17 @@ async def test_a_worker_that_does_not_tell_hears_nothing(settings: Settings):
     broker.publish(FAILED)
     assert not notifier._runner._waiting
     await broker.stop()
+
+
+async def test_a_look_while_everbearer_stops_does_nothing(tmp_path: Path):
+    """The real store is closed by then: no reason to tell of a failure."""
+    config = tmp_path / "everbearer.toml"
+    config.write_text(CONFIG)
+    config.chmod(0o600)
+    around = {"BOX_SECRET": "canary", "PATH": "/bin"}
+    settings = load(config, around, user_data_dir=tmp_path / "data")
+    broker = Broker(settings, lambda: settings)
+    notifier = keep_notifying(broker, lambda _: None)
+    await notifier.look()
+    await broker.stop()
+    await notifier.look()

@@ -42,5 +42,5 @@ async def _statuses(broker: Broker) -> tuple[ProfileStatus, ...]:
     """Return them; none where the store fails, which is no reason to tell nothing."""
     try:
         return await broker.status()
-    except EverbearerError:
+    except (EverbearerError, RuntimeError):  # or is closed, since everbearer stops
         return ()

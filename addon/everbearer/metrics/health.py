@@ -28,6 +28,8 @@ async def readiness(broker: Broker) -> Health:
         statuses = await broker.status()
     except StoreError as error:
         return 503, {"status": "unready", "code": error.code}
+    except RuntimeError:  # the store is closed, and has no threads any more
+        return 503, {"status": "unready", "code": "stopping"}
     return ready(statuses, broker.settings.profiles)
 
 

@@ -94,8 +94,9 @@ class Notifier:
         """Take in what the store says of every profile."""
         if not self._broker.settings.notify.command:
             return
-        # A store that fails is told by whoever needs it.
-        with suppress(EverbearerError):
+        # A store that fails is told by whoever needs it. One that is closed, since
+        # everbearer stops, has no threads any more.
+        with suppress(EverbearerError, RuntimeError):
             at = self._broker.clock.wall()
             for status in await self._broker.status():
                 for need in self._needs.see(status, at):
