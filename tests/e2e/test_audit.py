@@ -56,6 +56,7 @@ def test_a_run_is_there_once(place: Place, sandbox: Sandbox):
     assert Counter(each["event"] for each in found) == {
         "request": 7,
         "replay": 1,
+        "token_request": 2,
         "renewal": 2,
         "configuration": 1,
     }
