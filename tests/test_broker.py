@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+
+import pytest
 
 from everbearer.broker import Broker
+from everbearer.errors import ConfigError
+from everbearer.events import DefaultChosen
 from everbearer.settings.load import load
 from everbearer.stores.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONFIG = """
 [profiles.dev]
@@ -46,3 +49,75 @@ async def test_a_reload_that_ends_after_stop_began_changes_nothing(tmp_path: Pat
     goes_on.set()
     assert await reloading is False
     assert broker.settings is old
+
+
+BOTH = f"""
+default_profile = "dev"
+{CONFIG}
+[profiles.prod]
+provider = "box"
+grant = "client_credentials"
+client_id = "other"
+client_secret = "hush"
+subject = {{ type = "enterprise", id = "8" }}
+"""
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, text: str) -> AsyncIterator[tuple[Broker, Path]]:
+    """Give a broker of *text*, and the file that it is read from."""
+    config = tmp_path / "everbearer.toml"
+    config.write_text(text)
+    config.chmod(0o600)
+    broker = Broker.from_file(config, {})
+    try:
+        yield broker, config
+    finally:
+        await broker.stop()
+
+
+async def test_a_chosen_default_outlives_reloads_while_its_profile_is_there(
+    tmp_path: Path,
+):
+    """It is told once; with its profile it goes for good, and the file's counts."""
+    events: list[object] = []
+    async with running(tmp_path, BOTH) as (broker, config):
+        broker.subscribe(events.append)
+
+        broker.use("prod")
+
+        assert broker.rules.default_profile == "prod"
+        chosen = [each for each in events if isinstance(each, DefaultChosen)]
+        assert [each.profile for each in chosen] == ["prod"]
+        assert await broker.reload()
+        assert broker.rules.default_profile == "prod"
+        config.write_text(f'default_profile = "dev"\n{CONFIG}')
+        assert await broker.reload()
+        assert broker.rules.default_profile == "dev"
+        config.write_text(BOTH)
+        assert await broker.reload()
+        assert broker.rules.default_profile == "dev"
+
+
+async def test_a_bad_file_leaves_the_chosen_default_in_force(tmp_path: Path):
+    """The old configuration stays whole, what a person chose of it included."""
+    async with running(tmp_path, BOTH) as (broker, config):
+        broker.use("prod")
+        config.write_text("nonsense")
+
+        assert not await broker.reload()
+
+        assert broker.rules.default_profile == "prod"
+
+
+async def test_an_unknown_profile_is_not_used(tmp_path: Path):
+    """The error names the one that was meant, and nothing changes or is told."""
+    events: list[object] = []
+    async with running(tmp_path, BOTH) as (broker, _):
+        broker.subscribe(events.append)
+
+        with pytest.raises(ConfigError, match="no profile 'pord'; write: \"prod\""):
+            broker.use("pord")
+
+        assert broker.rules.default_profile == "dev"
+        assert events == []

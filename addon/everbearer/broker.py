@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from everbearer.errors import ConfigError
-from everbearer.events import ConfigurationChanged
+from everbearer.events import ConfigurationChanged, DefaultChosen
 from everbearer.policy.decide import decide
 from everbearer.renewal.client_redeems import ClientRedeems
 from everbearer.renewal.clock import SystemClock
@@ -27,7 +27,6 @@ from everbearer.schemes import SCHEMES
 from everbearer.schemes.contract import Credential
 from everbearer.settings.load import load
 from everbearer.settings.locate import locate
-from everbearer.settings.rules import rule_set
 from everbearer.settings.source import Source
 from everbearer.stores import open_store
 from everbearer.subscribers import Subscribers
@@ -197,6 +196,16 @@ class Broker:
         """Return what logs *profile* in and out; ConfigError when it cannot."""
         return self._running.managers.consent(profile, *self._parts[:3])
 
+    def use(self, profile: str) -> None:
+        """
+        Make *profile* `rules.default_profile`, until another is, or it is gone.
+
+        Raises ConfigError, which names the nearest, where there is no such profile.
+        """
+        self._source.choose(profile, self.settings)
+        self._running = replace(self._running, rules=self._source.rules(self.settings))
+        self.publish(DefaultChosen(self._clock.wall(), profile))
+
     async def status(self) -> tuple[ProfileStatus, ...]:
         """Return the state of every profile, without asking any server."""
         return await self._running.managers.status()
@@ -220,14 +229,14 @@ class Broker:
                 settings = await self._source.read()
                 if self._stopped:
                     return False  # what would be built now would be stopped by nobody
-                self._object(rule_set(settings))
+                self._object(self._source.rules(settings))
                 new = self._build(settings, old.managers)
             except ConfigError as error:
                 self._source.reject(error, old.settings)
-                self._changed(problems=self._source.problems)
+                self._changed()
                 return False
             self._running = new
-            self._changed(needs_restart=self._source.accept(settings))
+            self._changed(self._source.accept(settings))
             old.managers.retire(new.managers, self._tasks)
             return True
 
@@ -274,26 +283,17 @@ class Broker:
     # -- inside -------------------------------------------------------------
 
     def _object(self, rules: RuleSet) -> None:
-        found = [problem for each in self._objections for problem in each(rules)]
-        if found:
+        if found := [one for each in self._objections for one in each(rules)]:
             raise ConfigError(*found)
 
     def _build(self, settings: Settings, old: Managers | None) -> _Running:
         managers = Managers.of(settings, old, *self._parts)
         self._schemes |= {name: each.scheme for name, each in settings.profiles.items()}
-        return _Running(settings, rule_set(settings), managers)
+        return _Running(settings, self._source.rules(settings), managers)
 
-    def _changed(
-        self, *, problems: tuple[str, ...] = (), needs_restart: tuple[str, ...] = ()
-    ) -> None:
-        self.publish(
-            ConfigurationChanged(
-                at=self._clock.wall(),
-                source=str(self._running.settings.source),
-                problems=problems,
-                needs_restart=needs_restart,
-            )
-        )
+    def _changed(self, restart: tuple[str, ...] = ()) -> None:
+        source, found = str(self.settings.source), self._source.problems
+        self.publish(ConfigurationChanged(self._clock.wall(), source, found, restart))
 
     def _hand_out(self, profile: Profile, token: AccessToken) -> Credential:
         self.issued.handed_out.note(token.fingerprint, profile.name)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from everbearer.errors import ConfigError, Problem
 from everbearer.settings.changes import needs_restart, stamps
 from everbearer.settings.model import Standing
+from everbearer.settings.problems import listing, nearest
+from everbearer.settings.rules import rule_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from everbearer.policy.rules import RuleSet
     from everbearer.settings.model import Settings
 
 
@@ -37,6 +41,7 @@ class Source:
         self._at_start = settings
         self._seen = stamps(settings.watched)
         self.problems: tuple[str, ...] = ()
+        self._chosen = ""
 
     async def read(self) -> Settings:
         """
@@ -70,6 +75,8 @@ class Source:
     def accept(self, settings: Settings) -> tuple[str, ...]:
         """Note what is in force now; return the keys that still take a restart."""
         self.problems = ()
+        if self._chosen not in settings.profiles:
+            self._chosen = ""
         self._watch(settings.watched)
         # With what the process began with: an earlier reload changed none of it.
         return needs_restart(self._at_start, settings)
@@ -77,6 +84,23 @@ class Source:
     def standing(self, in_force: Settings) -> Standing:
         """Return where it is, and why what is there is not in force."""
         return Standing(in_force.source, self.problems)
+
+    def choose(self, profile: str, in_force: Settings) -> None:
+        """Let *profile* be the default, whatever the file says; else ConfigError."""
+        known = in_force.profiles
+        if profile not in known:
+            meant = nearest(profile, known)
+            names = listing([meant] if meant else known) if known else ""
+            fix = f"write: {names}" if names else "add it to the configuration"
+            raise ConfigError(Problem("", f"there is no profile {profile!r}", fix))
+        self._chosen = profile
+
+    def rules(self, settings: Settings) -> RuleSet:
+        """Return what is decided by, with the default that a person chose."""
+        rules = rule_set(settings)
+        if self._chosen not in settings.profiles:
+            return rules
+        return replace(rules, default_profile=self._chosen)
 
     def reject(self, error: ConfigError, in_force: Settings) -> None:
         """Note why what is on disk cannot be used."""
