@@ -46,6 +46,7 @@ LEAVES = {
     "recent",
     "report",
     "secret",
+    "spans",
     "tasks",
 }
 SANDBOX_KNOWS = {

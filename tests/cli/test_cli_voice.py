@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 
 import pytest
 from hypothesis import given
@@ -54,24 +53,6 @@ def test_an_escape_sequence_is_shown_and_not_obeyed(capsys):
     """An escape sequence in a path does not colour, move or title anything."""
     voice.say("GET /\x1b]0;gotcha\x07")
     assert "\x1b" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (60, "1 min"),
-        (3599.98, "60 min"),
-        (7199, "119 min"),
-        (7200, "2 h"),
-        (60 * 86400, "60 d"),
-        (math.inf, "an unknown time"),
-    ],
-)
-def test_a_time_span_is_said_in_its_largest_useful_unit(seconds, said):
-    """Time spans have one unit, and an end that nobody knows is not for ever."""
-    assert voice.duration(seconds) == said
 
 
 def test_no_color_is_respected(monkeypatch):

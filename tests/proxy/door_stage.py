@@ -87,7 +87,7 @@ async def door_stage() -> AsyncIterator[Here]:
     with taddons.context(made.proxyserver) as context:
         context.options.update(listen_host="127.0.0.1")
         made.options = context.options
-        made.addons = assemble(broker, frozenset(), keep_bodies=False).front
+        made.addons = assemble(broker, frozenset(), looked_at=False).front
         broker.subscribe(made.events.append)
         yield made
     await broker.stop()

@@ -80,7 +80,7 @@ async def test_added_code_on_the_hot_path(
         ),
     )
     broker = Broker(settings, lambda: settings, store=store)
-    addons = assemble(broker, frozenset(), keep_bodies=False)
+    addons = assemble(broker, frozenset(), looked_at=False)
     [tokens] = [each for each in addons.front if isinstance(each, EverbearerTokens)]
     guard = addons.guard
     out, back = [], []

@@ -64,7 +64,7 @@ async def test_a_pair_that_no_server_gave_is_not_saved(
     )
     await store.save(key, old)
     broker = Broker(settings, lambda: settings, store=store)
-    front = assemble(broker, frozenset(), keep_bodies=True).front
+    front = assemble(broker, frozenset(), looked_at=True).front
     tokens = next(each for each in front if isinstance(each, EverbearerTokens))
     exchanges = next(each for each in front if isinstance(each, EverbearerExchanges))
     flow = redeem()

@@ -19,6 +19,7 @@ from everbearer.cli import voice
 from everbearer.errors import ConfigError, Problem
 from everbearer.settings.locate import locate
 from everbearer.settings.problems import nearest
+from everbearer.spans import duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -119,7 +120,7 @@ def _tell_trouble(event: Event) -> None:
             f" {event.message}; tried again and again"
         )
     if isinstance(event, RenewalFailed) and event.retry_at > event.at:
-        wait = voice.duration(event.retry_at - event.at)
+        wait = duration(event.retry_at - event.at)
         voice.warn(f"{event.profile}: {event.message}; tried again in {wait}")
 
 

@@ -21,6 +21,7 @@ from everbearer.login.listener import DEFAULT_REDIRECT, Listener
 from everbearer.login.opening import page_to
 from everbearer.oauth.authorization import LOOPBACK_REDIRECT, Code, Denied, Login, Stray
 from everbearer.secret import Secret
+from everbearer.spans import duration
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Way:
             why = (
                 "no address was pasted"
                 if done
-                else f"no answer came within {voice.duration(PATIENCE)}"
+                else f"no answer came within {duration(PATIENCE)}"
             )
             raise ReauthorizationRequired(why, hint=self._hint)
         return answer

@@ -23,6 +23,7 @@ from everbearer.events import (
     TokensDeleted,
     UserRefused,
 )
+from everbearer.spans import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,7 +127,7 @@ def _exchanged(event: Exchanged) -> Line:
 
 def _renewed(event: Renewed) -> Line:
     how = "another process renewed" if event.shared else "renewed"
-    left = voice.duration(max(0.0, event.expires_at - event.at))
+    left = duration(max(0.0, event.expires_at - event.at))
     return Line(
         logging.INFO,
         f"{event.profile}: {how} ({event.cause}), good for {left}"
@@ -139,7 +140,7 @@ def _renewal_failed(event: RenewalFailed) -> Line:
     lost = event.code in _NEEDS_PERSON
     again = ""
     if event.retry_at > event.at:
-        again = f"; tried again in {voice.duration(event.retry_at - event.at)}"
+        again = f"; tried again in {duration(event.retry_at - event.at)}"
     return Line(
         logging.ERROR if lost else logging.WARNING,
         f"{event.profile}: not renewed ({event.cause}), {event.code}:"
@@ -183,7 +184,7 @@ def _grant_ending(event: GrantEnding | TokensDeleted) -> Line:
 def _client_redeemed(event: ClientRedeemed) -> Line:
     text = f"{event.profile}: {event.message}"
     if event.outcome == "saved":
-        left = voice.duration(max(0.0, event.expires_at - event.at))
+        left = duration(max(0.0, event.expires_at - event.at))
         return Line(logging.INFO, f"{text}, good for {left}", event.hint, "cyan")
     return Line(logging.WARNING, text, event.hint, "yellow")
 

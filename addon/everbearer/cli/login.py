@@ -24,6 +24,7 @@ from everbearer.errors import (
     Problem,
     ReauthorizationRequired,
 )
+from everbearer.spans import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +147,6 @@ async def _exchanged(
             error.message,
             hint=f"a code is good once and for seconds; run: everbearer login {name}",
         ) from None
-    left = voice.duration(token.expires_at - broker.clock.now())
+    left = duration(token.expires_at - broker.clock.now())
     who = await consent.who(token)
     return f"{name}: logged in{f' as {who}' if who else ''}, good for {left}"

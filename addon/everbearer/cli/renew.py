@@ -15,6 +15,7 @@ from everbearer.cli.configuration import (
     running,
 )
 from everbearer.errors import EverbearerError
+from everbearer.spans import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,6 @@ async def _renew_all(broker: Broker, names: tuple[str, ...]) -> int:
                 voice.error(f"{name}: {error.message}", error.hint)
                 code = code or error.exit_code
                 continue
-            left = voice.duration(token.expires_at - broker.clock.now())
+            left = duration(token.expires_at - broker.clock.now())
             voice.say(f"{name}: renewed, good for {left}")
     return code

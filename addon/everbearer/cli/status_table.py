@@ -12,6 +12,7 @@ from rich.text import Text
 
 from everbearer.cli import voice
 from everbearer.oauth.grants.refresh_token import NOBODY
+from everbearer.spans import duration
 from everbearer.stores.contract import TroubleKind
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Overview:
             "grant": Text(state.grant),
             "subject": Text(voice.printable(whose or "-")),
             "state": Text(state.state, _COLOURS.get(state.state, "")),
-            "left": Text("-" if ends_in is None else voice.duration(ends_in)),
+            "left": Text("-" if ends_in is None else duration(ends_in)),
             "refresh token": _refresh_token(state, self.now),
             "last renewal": _last_renewal(state, self.now),
             "served": Text("-" if served is None else str(served[state.name])),
@@ -121,9 +122,9 @@ def _last_renewal(state: ProfileStatus, now: float) -> Text:
     if state.trouble is not None and state.trouble.message in NOBODY:
         return Text("-")
     if state.trouble is not None:
-        since = voice.duration(max(0.0, now - state.trouble.since))
+        since = duration(max(0.0, now - state.trouble.since))
         final = not state.trouble.not_before  # nobody tries again by itself
         return Text(f"failed {since} ago" if final else f"failing for {since}", "red")
     if state.renewed_at is None:
         return Text("-")
-    return Text(f"{voice.duration(max(0.0, now - state.renewed_at))} ago")
+    return Text(f"{duration(max(0.0, now - state.renewed_at))} ago")

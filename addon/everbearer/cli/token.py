@@ -17,6 +17,7 @@ from everbearer.cli.configuration import (
     read_and_warn,
     running,
 )
+from everbearer.spans import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def command(
     if elsewhere := real_box.warning(settings):
         voice.warn(elsewhere)
     credential, left = asyncio.run(_obtain(make_broker(settings), name))
-    voice.say(f"the access token of {name}, good for {voice.duration(left)}")
+    voice.say(f"the access token of {name}, good for {duration(left)}")
     token = credential.token.value.reveal()
     if as_json:
         voice.result(_json(credential, left))

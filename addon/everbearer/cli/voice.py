@@ -11,12 +11,11 @@ How everbearer speaks to people; the manners are age's.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everbearer.errors import Problem
-
-_MINUTE: Final = 60
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
 
 _source: ContextVar[Path | None] = ContextVar("_source", default=None)
 
@@ -107,17 +102,6 @@ def printable(text: str) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in text
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a time span as a person says it: 59 min."""
-    if math.isinf(seconds):
-        return "an unknown time"
-    seconds = round(seconds)
-    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= 2 * unit or (unit == _MINUTE and seconds >= unit):
-            return f"{seconds // unit} {name}"
-    return f"{seconds} s"
 
 
 def fall_silent() -> None:

@@ -29,36 +29,42 @@ from everbearer.schemes.contract import Need
 
 if TYPE_CHECKING:
     from everbearer.broker import Broker
+    from everbearer.proxy.shown.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
 class Addons:
     """
-    Two places in the chain.
+    Places in the chain.
 
     `front` stands before mitmproxy's own next_layer and before whatever saves
-    flows; `guard` stands behind everything.
+    flows; `guard` stands behind everything. Those `alone` hear nothing of requests:
+    they may stand anywhere before the guard.
     """
 
     front: tuple[object, ...]
     guard: EverbearerGuard
+    alone: tuple[object, ...] = ()
 
 
 def assemble(
-    broker: Broker, control_ports: frozenset[int], *, keep_bodies: bool
+    broker: Broker, control_ports: frozenset[int], *, looked_at: bool
 ) -> Addons:
     """
     Make the addons of one proxy.
 
-    *control_ports* are out of clients' reach; *keep_bodies* makes short answers
-    visible in flows although they are streamed.
+    *control_ports* are out of clients' reach. Where flows are *looked_at*, short
+    answers are visible in them although they are streamed, and what was done with
+    them is told.
     """
     pressure.apply()
     notes, poison, direct = Notes(), Poison(), Direct()
     door, reach = Door(broker, notes), Reach(broker)
     authorizer = Authorizer(broker)
     recovery = Recovery(broker, authorizer, Replays(authorizer, notes, Limits()))
+    shown = _parts(broker, notes) if looked_at else None
     front: list[object] = [
+        *(shown.before if shown else ()),
         EverbearerConnections(broker, poison, direct, door, reach),
         EverbearerServers(broker, poison, door, reach, control_ports),
         EverbearerTrustHint(broker),
@@ -71,10 +77,11 @@ def assemble(
             direct,
             door,
             reach,
-            keep_bodies=keep_bodies,
+            keep_bodies=looked_at,
         ),
         EverbearerExchanges(broker, notes),
-        EverbearerLife(broker),
+        *(shown.behind if shown else ()),
+        EverbearerLife(broker, shown.finish if shown else None),
     ]
     # Every request pays for a hook: only where a scheme has a use for it.
     if any(Need.BODY_DIGEST in scheme.needs for scheme in SCHEMES.values()):
@@ -85,4 +92,11 @@ def assemble(
     return Addons(
         front=tuple(front),
         guard=EverbearerGuard(broker, notes),
+        alone=shown.alone if shown else (),
     )
+
+
+def _parts(broker: Broker, notes: Notes) -> Parts:
+    from everbearer.proxy.shown.parts import parts  # noqa: PLC0415 - see there
+
+    return parts(broker, notes)

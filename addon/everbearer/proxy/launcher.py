@@ -257,6 +257,10 @@ def _control_ports(options: Options, ui: str) -> frozenset[int]:
     return frozenset()
 
 
+_LOOKS: Final = ("client_replay", "hardump", "save_stream_file", "scripts")
+"""Options of mitmproxy by which flows are saved, seen by others, or taken up again."""
+
+
 def _install(
     master: Master, broker: Broker, control_ports: frozenset[int], ui: str
 ) -> None:
@@ -267,10 +271,8 @@ def _install(
         if addon is not None:
             manager.remove(addon)
     options = master.options
-    looked_at = ui != "dump" or bool(
-        options.save_stream_file or options.hardump or options.scripts
-    )
-    ours = assemble(broker, control_ports, keep_bodies=looked_at)
+    looked_at = ui != "dump" or any(getattr(options, name) for name in _LOOKS)
+    ours = assemble(broker, control_ports, looked_at=looked_at)
     front = EverbearerFront(*ours.front)
     manager.add(front)
     # Before next_layer, which decides what is decrypted; after scripts, which
@@ -279,4 +281,4 @@ def _install(
     where = chain.index(manager.get("nextlayer"))
     chain.remove(front)
     chain.insert(where, front)
-    manager.add(ours.guard)
+    manager.add(*ours.alone, ours.guard)

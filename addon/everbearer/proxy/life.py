@@ -14,16 +14,25 @@ from everbearer.dying import die_of
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from everbearer.broker import Broker
 
 logger = logging.getLogger(__name__)
 
 
 class EverbearerLife:
-    """Watches the configuration while the proxy runs, and lets it stop in order."""
+    """
+    Watches the configuration while the proxy runs, and lets it stop in order.
 
-    def __init__(self, broker: Broker) -> None:
+    *finish* is awaited when the broker has stopped, before anything is saved.
+    """
+
+    def __init__(
+        self, broker: Broker, finish: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._broker = broker
+        self._finish = finish
         self._tasks = Tasks()
         self._watching: list[asyncio.Task[None]] = []
 
@@ -57,6 +66,8 @@ class EverbearerLife:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._broker.stop()
+        if self._finish is not None:
+            await self._finish()
 
 
 def _end_at_the_next_signal() -> None:

@@ -72,6 +72,7 @@ class Note:
     spool: Spool | None = None
     answer_copy: Copy | None = None
     refusal: Refusal | None = None
+    complaint: str = ""  # the error that the challenge of a 401 names
     is_replay: bool = False
     replayed: bool = False
     remark: str = ""

@@ -248,6 +248,7 @@ def _remember(note: Note) -> None:
         note.rejected = note.credential.token.fingerprint
     elif note.view is not None:
         note.rejected = note.view.authorization.fingerprint
+    note.complaint = _challenge_error(note) or ""
     note.challenge = in_words(_answer(note).fields.get("www-authenticate", ()))
 
 

@@ -137,7 +137,7 @@ class Everbearer:
         broker.subscribe(lambda event: _tell(event, broker.standing))
         for warning in broker.settings.warnings:
             logger.warning("everbearer: %s", warning)
-        self._install(assemble(broker, _control_ports(), keep_bodies=True))
+        self._install(assemble(broker, _control_ports(), looked_at=True))
 
     def _open(self) -> Broker:
         if Everbearer._instances > 1:
@@ -189,7 +189,7 @@ class Everbearer:
         assert self._broker is not None
         watch = our_options.EverbearerOptions(self._broker)
         self.addons = [manager.register(EverbearerFront(*ours.front, watch))]
-        manager.add(ours.guard)
+        manager.add(*ours.alone, ours.guard)
 
 
 def _tell(event: Event, standing: Standing) -> None:

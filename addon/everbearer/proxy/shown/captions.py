@@ -1,0 +1,93 @@
+"""Every matched flow tells what was done with it, before anything saves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from everbearer.events import Exchanged, Renewed, Replayed
+from everbearer.oauth.freshness import freshness
+from everbearer.oauth.server_text import shown
+from everbearer.proxy.shown.caption import caption, in_one_line
+from everbearer.proxy.shown.telling import REFUSAL, REPLAY, tell
+from everbearer.recent import Recent
+from everbearer.report import report
+from everbearer.spans import duration
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+    from everbearer.broker import Broker
+    from everbearer.events import Event
+    from everbearer.proxy.notes import Note, Notes
+
+_MEMORY: Final = 1024
+"""Of how many renewals and replays is known what they were."""
+
+_LEARNED: Final = "what the server told"
+_ANOTHER: Final = "another token"
+
+
+class EverbearerCaptions:
+    """
+    Behind the hooks that end a request, before whatever saves flows.
+
+    What they publish comes while the flow is still at hand, in its last hook.
+    """
+
+    def __init__(self, broker: Broker, notes: Notes) -> None:
+        self._clock = broker.clock
+        self._notes = notes
+        self._renewed = Recent[str, str](_MEMORY)  # words, by fingerprint
+        self._learned = Recent[str, None](_MEMORY)  # ids of requests
+        broker.subscribe(self._see)
+
+    def response(self, flow: HTTPFlow) -> None:
+        """Tell of a request that is sent by ourselves what it is."""
+        try:
+            note = self._notes.get(flow)
+            if note is not None and note.is_replay:
+                self._sent_by_us(note)
+        except BaseException as error:
+            report("a replay could not be told of", error)
+
+    error = response
+
+    def _see(self, event: Event) -> None:
+        match event:
+            case Exchanged():
+                self._exchanged(event)
+            case Renewed():
+                by = " by another process" if event.shared else ""
+                self._renewed[event.token] = f"renewed{by}"
+            case Replayed() if event.learned:
+                self._learned[event.id] = None
+
+    def _exchanged(self, event: Exchanged) -> None:
+        note = self._notes.by_id.get(event.id)
+        if note is None:
+            return
+        learned = event.id in self._learned
+        instead = _LEARNED if learned else self._renewed.get(event.token, _ANOTHER)
+        line = caption(
+            event,
+            token=self._state(note),
+            error=shown(note.complaint),
+            instead=instead,
+        )
+        marker = REPLAY if event.replayed else ""
+        refused = event.verdict == "refuse"
+        tell(note.flow, line, REFUSAL if refused else marker)
+
+    def _sent_by_us(self, note: Note) -> None:
+        assert note.credential is not None
+        what = "replay of a 401" if note.rejected else "sent with its whole body"
+        words = [note.credential.profile, what, self._state(note)]
+        tell(note.flow, in_one_line(words), REPLAY if note.rejected else "")
+
+    def _state(self, note: Note) -> str:
+        """Return how the token does that the request went out with."""
+        if note.credential is None:
+            return ""
+        token, now = note.credential.token, self._clock.now()
+        left = max(0.0, token.expires_at - now)
+        return f"{freshness(token, now).value}, {duration(left)} left"
