@@ -14,7 +14,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from mitmproxy import ctx
+from mitmproxy import contentviews, ctx
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.flow import Flow
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mitmproxy.certs import CertStore
     from mitmproxy.connection import Client, Connection, Server
+    from mitmproxy.contentviews import Contentview
     from mitmproxy.http import HTTPFlow, Message
     from mitmproxy.options import Options
     from mitmproxy_rs import Stream
@@ -205,6 +206,11 @@ def after_resume(flow: HTTPFlow, check: Callable[[], None]) -> None:
 
     vars(wait_for_resume)[ONLY_INTERCEPTED] = True  # there is nothing to wait for else
     flow.__dict__["wait_for_resume"] = wait_for_resume
+
+
+def forget_view(view: Contentview) -> None:
+    """Take out a content view that was added; mitmproxy knows no way back."""
+    contentviews.registry._by_name.pop(view.name.lower(), None)  # noqa: SLF001 - see above
 
 
 def drop_backup(flow: Flow) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from everbearer.proxy.shown.captions import EverbearerCaptions
 from everbearer.proxy.shown.questions import EverbearerQuestions
+from everbearer.proxy.shown.token_view import EverbearerView
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +36,6 @@ def parts(broker: Broker, notes: Notes) -> Parts:
     return Parts(
         before=(questions,),
         behind=(EverbearerCaptions(broker, notes),),
-        alone=(),
+        alone=(EverbearerView(),),
         finish=questions.finish,
     )
