@@ -106,6 +106,8 @@ PAST_THE_DOOR = {
         "everbearer.renewal.trust": "mitmproxy trusts whom token requests trust",
         "everbearer.renewal.client_redeem": "what broker.client_redeems lets out",
         "everbearer.renewal.endpoint": "answers are held up to the length it reads",
+        "everbearer.renewal.status": "what broker.status() returns",
+        "everbearer.settings.problems": "and what is mistyped is told as of the file",
     },
     "login": {
         "everbearer.stores.passing": "the browser's page is private, and goes with us",

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from everbearer.spans import duration
+from everbearer.spans import duration, left
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ from everbearer.spans import duration
 def test_a_time_span_is_said_in_its_largest_useful_unit(seconds, said):
     """Time spans have one unit, and an end that nobody knows is not for ever."""
     assert duration(seconds) == said
+
+
+def test_what_has_no_known_end_is_not_said_to_be_over():
+    """A developer token lives on, a token that is over has nothing left."""
+    assert left(math.inf) == "no known end"
+    assert left(90) == "1 min left"
+    assert left(-1) == "0 s left"

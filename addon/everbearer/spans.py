@@ -19,3 +19,10 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * unit or (unit == _MINUTE and seconds >= unit):
             return f"{seconds // unit} {name}"
     return f"{seconds} s"
+
+
+def left(seconds: float) -> str:
+    """Return how long something still lives, whose end may be unknown."""
+    if math.isinf(seconds):
+        return "no known end"
+    return f"{duration(max(0.0, seconds))} left"

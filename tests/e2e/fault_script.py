@@ -25,6 +25,8 @@ _HOOKS_OF_OURS = {
     "EverbearerGuard",
     "EverbearerConnections",
     "EverbearerServers",
+    "EverbearerCaptions",
+    "EverbearerQuestions",
 }
 
 

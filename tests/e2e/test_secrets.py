@@ -305,7 +305,9 @@ def test_the_state_before_an_edit_is_saved_without_the_token(
 
     with recorder.flows.open("rb") as file:
         backups = [
-            str(flow.get_state()["backup"]) for flow in FlowReader(file).stream()
+            str(flow.get_state()["backup"])
+            for flow in FlowReader(file).stream()
+            if "everbearer.question" not in flow.metadata
         ]
     assert len(backups) == 3
     assert all("[everbearer:" in backup for backup in backups)

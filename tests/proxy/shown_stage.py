@@ -108,4 +108,6 @@ async def shown_stage(folder: Path, *, looked_at: bool = True) -> AsyncIterator[
     front = EverbearerFront(*made.front)
     with taddons.context(front, saver, *made.alone) as context:
         yield Shown(broker, config, context, made.front, made.alone, saver)
+        for part in made.alone:
+            getattr(part, "done", lambda: None)()
     await broker.stop()

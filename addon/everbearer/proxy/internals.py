@@ -14,7 +14,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from mitmproxy import contentviews, ctx
+from mitmproxy import contentviews, ctx, types
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.flow import Flow
@@ -206,6 +206,11 @@ def after_resume(flow: HTTPFlow, check: Callable[[], None]) -> None:
 
     vars(wait_for_resume)[ONLY_INTERCEPTED] = True  # there is nothing to wait for else
     flow.__dict__["wait_for_resume"] = wait_for_resume
+
+
+def learn_type(known: Any) -> None:
+    """Let arguments of commands be of a type of ours, which `types` has a list of."""
+    types.CommandTypes.typemap[known.typ] = known
 
 
 def forget_view(view: Contentview) -> None:

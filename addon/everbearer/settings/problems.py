@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from everbearer.errors import Problem
+from everbearer.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,6 +102,15 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         word.lower().replace("-", "_"), lowered, n=1, cutoff=0.6
     )
     return lowered[close[0]] if close else None
+
+
+def unknown_profile(name: str, known: Iterable[str]) -> ConfigError:
+    """Return what is told of a name that no profile has: the one that was meant."""
+    known = tuple(known)
+    meant = nearest(name, known)
+    names = listing([meant] if meant else known) if known else ""
+    fix = f"write: {names}" if names else "add it to the configuration"
+    return ConfigError(Problem("", f"there is no profile {name!r}", fix))
 
 
 def listing(words: Iterable[str], conjunction: str = "or") -> str:

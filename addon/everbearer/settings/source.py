@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from everbearer.errors import ConfigError, Problem
 from everbearer.settings.changes import needs_restart, stamps
 from everbearer.settings.model import Standing
-from everbearer.settings.problems import listing, nearest
+from everbearer.settings.problems import unknown_profile
 from everbearer.settings.rules import rule_set
 
 if TYPE_CHECKING:
@@ -87,12 +87,8 @@ class Source:
 
     def choose(self, profile: str, in_force: Settings) -> None:
         """Let *profile* be the default, whatever the file says; else ConfigError."""
-        known = in_force.profiles
-        if profile not in known:
-            meant = nearest(profile, known)
-            names = listing([meant] if meant else known) if known else ""
-            fix = f"write: {names}" if names else "add it to the configuration"
-            raise ConfigError(Problem("", f"there is no profile {profile!r}", fix))
+        if profile not in in_force.profiles:
+            raise unknown_profile(profile, in_force.profiles)
         self._chosen = profile
 
     def rules(self, settings: Settings) -> RuleSet:

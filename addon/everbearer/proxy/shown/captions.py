@@ -11,7 +11,7 @@ from everbearer.proxy.shown.caption import caption, in_one_line
 from everbearer.proxy.shown.telling import REFUSAL, REPLAY, tell
 from everbearer.recent import Recent
 from everbearer.report import report
-from everbearer.spans import duration
+from everbearer.spans import left
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -89,5 +89,4 @@ class EverbearerCaptions:
         if note.credential is None:
             return ""
         token, now = note.credential.token, self._clock.now()
-        left = max(0.0, token.expires_at - now)
-        return f"{freshness(token, now).value}, {duration(left)} left"
+        return f"{freshness(token, now).value}, {left(token.expires_at - now)}"

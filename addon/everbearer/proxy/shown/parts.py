@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from everbearer.proxy.shown.captions import EverbearerCaptions
+from everbearer.proxy.shown.commands import EverbearerCommands
 from everbearer.proxy.shown.questions import EverbearerQuestions
+from everbearer.proxy.shown.stories import Stories
 from everbearer.proxy.shown.token_view import EverbearerView
 
 if TYPE_CHECKING:
@@ -36,6 +38,6 @@ def parts(broker: Broker, notes: Notes) -> Parts:
     return Parts(
         before=(questions,),
         behind=(EverbearerCaptions(broker, notes),),
-        alone=(EverbearerView(),),
+        alone=(EverbearerView(), EverbearerCommands(broker, Stories(broker.subscribe))),
         finish=questions.finish,
     )
