@@ -298,5 +298,6 @@ def test_failing_call_after_a_clients_redeem_keeps_nothing_of_it(
     assert fired > 10
     assert proxy.curl("https://api.box.com/2.0/users/me").status == 200
     proxy.process.stop()
-    assert b"/oauth2/token" in flows.read_bytes()
+    saved = flows.read_bytes()
+    assert saved.count(b"/oauth2/token") > saved.count(b"everbearer.question")
     assert not Canaries(sandbox).in_files([flows])

@@ -68,6 +68,16 @@ class Recorder:
     def saved(self) -> bytes:
         return self.flows.read_bytes() + self.har.read_bytes()
 
+    def exchanges(self) -> int:
+        """Return how many token requests of clients were saved."""
+        with self.flows.open("rb") as file:
+            paths = [
+                flow.request.path
+                for flow in FlowReader(file).stream()
+                if "everbearer.question" not in flow.metadata
+            ]
+        return paths.count("/oauth2/token")
+
 
 @pytest.fixture
 def canaries(sandbox: Sandbox) -> Canaries:
@@ -210,7 +220,7 @@ def test_a_clients_redeem_of_ours_leaves_no_secret(
 
     assert recorder.output.count("the next one is saved") == 2
     assert "a refresh token that was replaced before" in recorder.output
-    assert recorder.flows.read_bytes().count(b"/oauth2/token") >= 7
+    assert recorder.exchanges() >= 7
     assert not canaries.in_text(recorder.output)
     assert not canaries.in_files(written(place))
 
@@ -233,7 +243,7 @@ def test_a_form_in_flight_at_the_stop_is_not_saved(
 
     recorder.stop()
 
-    assert b"/oauth2/token" in recorder.flows.read_bytes(), "the flow was not saved"
+    assert recorder.exchanges(), "the flow was not saved"
     assert other in canaries.named().values()
     assert not canaries.in_files(written(place))
 

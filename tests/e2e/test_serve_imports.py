@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from harness import Place, Proxy, Sandbox
@@ -32,6 +33,16 @@ def test_serve_imports_nothing_that_it_does_not_use(place: Place, sandbox: Sandb
     sandbox.revoke()
 
     assert proxy.curl(ME).status == 200  # what asks for one is loaded now
+
+
+def test_what_is_shown_in_interfaces_is_not_loaded_with_the_proxy(place: Place):
+    """Who runs a plain one pays nothing for what nobody looks at."""
+    found = "[name for name in sys.modules if 'proxy.shown' in name]"
+    code = f"import everbearer.proxy.launcher, sys; print({found})"
+
+    process = place.run(sys.executable, "-c", code)
+
+    process.wait_for(r"^\[\]$")
 
 
 def test_the_page_with_the_certificate_is_still_there(place: Place, sandbox: Sandbox):

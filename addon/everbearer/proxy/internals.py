@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mitmproxy import contentviews, ctx, types
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.contentviews import ContentviewRegistry
 from mitmproxy.flow import Flow
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mitmproxy_rs import Stream
 
 _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
+    ContentviewRegistry: ("_by_name",),
     ConnectionHandler: (
         *("_drain_lock", "client", "drain_writers", "layer", "server_event"),
         *("timeout_watchdog", "transports", "wakeup_timer"),
@@ -44,6 +46,7 @@ _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
     HttpStream: ("child_layer", "request_body_buf", "state_consume_request_body"),
     Proxyserver: ("connections", "servers"),
     TlsConfig: ("certstore", "configure"),
+    types.TypeManager: ("typemap",),
     **pressure.PARTS,
 }
 """What is used here, in streams, pressure and replay_connection, by class."""
