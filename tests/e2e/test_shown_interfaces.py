@@ -13,6 +13,7 @@ import pytest
 
 from canary import Canaries
 from harness import START, Place, Proxy, Sandbox, Stock, curl
+from shown import timeless
 from test_interfaces import INJECT, Terminal, by_port, wait_until_listening
 
 ME = "https://api.box.com/2.0/users/me"
@@ -37,7 +38,8 @@ class Web:
         alive = threading.Event()
         alive.set()
         wait_until_listening(ports[1], alive)
-        wait_until_listening(self.proxy.port, alive)
+        # mitmproxy listens before it has loaded scripts, and then once more.
+        assert by_port(place, self.proxy.port, alive).status == 200
 
     def _ask(self, path: str, *more: str) -> Any:
         # The page's own proof that it is no other's, both halves chosen here.
@@ -72,27 +74,31 @@ def test_mitmweb_shows_the_story_and_obeys(
 ):
     """Comments, markers and renewals are in its list; commands work in its line."""
     web = Web(place, sandbox, by, ports)
-    assert web.proxy.curl(ME).status == 200
     assert web.proxy.curl("-H", "Everbearer-Profile: x", ME).status == 400
     assert web.command("everbearer.use", "jwt") == {"value": None}
     web.log("jwt is the default from now on")
     assert web.proxy.curl(ME).status == 200
     web.command("everbearer.renew", "jwt")
-    assert web.log("jwt: renewed").endswith("renewed, good for 60 min")
+    assert web.log("jwt: renewed").endswith("min")
     web.command("everbearer.status")
     assert web.log("jwt (default): fresh")
     meant = web.command("everbearer.use", "jwtt")
     assert meant == {"error": "there is no profile 'jwtt'; write: \"jwt\""}
 
-    flows = {flow["comment"]: flow for flow in web.get("/flows")}
-    rule = "injected · fresh, 60 min left · rule box: API"
+    flows = {timeless(flow["comment"]): flow for flow in web.get("/flows")}
+    rule = "injected · fresh, N min left · rule box: API"
     assert {f"dev · {rule}", f"jwt · {rule}"} <= set(flows)
-    assert flows["dev · renewal · cause first · good for 60 min"]["marked"] == "🔑"
-    assert flows["jwt · renewal · cause asked · good for 60 min"]
+    assert flows["dev · renewal · cause first · good for N min"]["marked"] == "🔑"
+    assert flows["jwt · renewal · cause asked · good for N min"]
     [refused] = [flow for text, flow in flows.items() if "profile_unknown" in text]
     assert refused["marked"] == "⛔"
     rows = web.command("everbearer.explain", f"@{refused['id']}")["value"]
     assert ["verdict", "refuse (profile_unknown)"] in rows
+    sandbox.revoke()
+    assert web.proxy.curl(ME).status == 200
+    [replay] = [f for f in web.get("/flows") if "replay of a 401" in f["comment"]]
+    rows += web.command("everbearer.explain", f"@{replay['id']}")["value"]
+    assert ["request", "GET api.box.com/2.0/users/me: 200"] in rows
     told = [flow for flow in flows.values() if flow["marked"] == "🔑"]
     shown = web.get(f"/flows/{told[0]['id']}/response/content/auto.json")
     assert "everbearer" in json.dumps(shown)
@@ -109,7 +115,6 @@ def test_revoking_and_reloading(
 ):
     """A person's word ends the tokens; the next request is told to log in again."""
     web = Web(place, sandbox, by, ports)
-    assert web.proxy.curl(ME).status == 200
 
     web.command("everbearer.revoke", "dev")
     web.log("dev: its tokens are revoked and deleted")
@@ -141,11 +146,10 @@ def test_the_console_shows_the_status(
     try:
         assert by_port(place, ports[0], terminal.alive).status == 200
         terminal.type(":everbearer.status\r")
-        wanted = "everbearer: ccg: fresh, 59 min left · token".encode()
         end = time.monotonic() + START
-        while wanted[:22] not in terminal.screen and time.monotonic() < end:
+        while b"ccg: fresh, " not in terminal.screen and time.monotonic() < end:
             time.sleep(0.05)
-        assert wanted[:22] in terminal.screen
+        assert b"ccg: fresh, " in terminal.screen
         assert "🔑".encode() in terminal.screen
     finally:
         terminal.type("qqy")

@@ -8,7 +8,7 @@ from everbearer.events import Exchanged, Renewed, Replayed
 from everbearer.oauth.freshness import freshness
 from everbearer.oauth.server_text import shown
 from everbearer.proxy.shown.caption import caption, in_one_line
-from everbearer.proxy.shown.telling import REFUSAL, REPLAY, tell
+from everbearer.proxy.shown.telling import REFUSAL, REPLAY, REQUEST, tell
 from everbearer.recent import Recent
 from everbearer.report import report
 from everbearer.spans import left
@@ -83,6 +83,9 @@ class EverbearerCaptions:
         what = "replay of a 401" if note.rejected else "sent with its whole body"
         words = [note.credential.profile, what, self._state(note)]
         tell(note.flow, in_one_line(words), REPLAY if note.rejected else "")
+        for other in self._notes.by_id.values():
+            if other.view is note.view and not other.is_replay:
+                note.flow.metadata[REQUEST] = other.flow.id
 
     def _state(self, note: Note) -> str:
         """Return how the token does that the request went out with."""

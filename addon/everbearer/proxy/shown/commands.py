@@ -20,6 +20,7 @@ from everbearer.errors import ConfigError, EverbearerError
 from everbearer.proxy import internals
 from everbearer.proxy.shown.profile_name import NAMES, ProfileName, ProfileNameType
 from everbearer.proxy.shown.status_lines import status_lines
+from everbearer.proxy.shown.telling import REQUEST
 from everbearer.report import report
 from everbearer.settings.problems import unknown_profile
 from everbearer.spans import duration
@@ -92,7 +93,8 @@ class EverbearerCommands:
 
     def explain(self, flow: Flow) -> Data:
         """Tell step by step what was decided about a flow, and what came of it."""
-        rows = [[*row] for row in self._stories.of(flow.id)]
+        asked = flow.metadata.get(REQUEST, flow.id)
+        rows = [[*row] for row in self._stories.of(asked)]
         if not rows:
             raise exceptions.CommandError(_nothing_known(flow))
         return cast("Data", rows)

@@ -12,6 +12,9 @@ REFUSAL: Final = ":no_entry:"
 QUESTION: Final = ":key:"
 """Markers, each a name in mitmproxy's table of emoji; `~marker` finds them."""
 
+REQUEST: Final = "everbearer.request"
+"""Where the flow of a replay keeps which flow it is a replay of."""
+
 _OURS: Final = "everbearer.comment"
 """Where a flow keeps what we wrote: another text is somebody else's."""
 
