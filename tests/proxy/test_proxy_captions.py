@@ -123,6 +123,18 @@ async def test_what_a_person_wrote_stays(here: Shown, marker: str):
     assert here.saver.seen == [("/2.0/users/me", kept, "look at this one")]
 
 
+async def test_a_marker_of_a_persons_stays_beside_our_comment(here: Shown):
+    """He marked the flow while it was under way."""
+    flow = asked(everbearer_profile="prod")
+    flow.marked = ":grapes:"
+    await here.out(flow)
+    await here.back(flow)
+
+    [(_, marker, comment)] = here.saver.seen
+    assert marker == ":grapes:"
+    assert comment.startswith("refused: ")
+
+
 async def test_a_flow_that_is_sent_again_tells_of_its_last_sending(here: Shown):
     """Our own comment and marker are replaced, a person's later ones are not."""
     flow = asked(everbearer_profile="prod")
@@ -143,7 +155,8 @@ async def test_a_flow_that_is_sent_again_tells_of_its_last_sending(here: Shown):
     ]
 
 
-async def test_a_replay_is_told_and_marked(here: Shown):
+@pytest.mark.parametrize("hook", ["response", "error"])
+async def test_a_replay_is_told_and_marked(here: Shown, hook: str):
     """The 401, what was done about it and the replay; the replay's own flow too."""
     flow = asked()
     await here.out(flow)
@@ -157,7 +170,7 @@ async def test_a_replay_is_told_and_marked(here: Shown):
     await here.out(replay)
     here.note(replay).is_replay = True
     here.note(replay).rejected = "abc"
-    here.part(EverbearerCaptions).response(replay)
+    getattr(here.part(EverbearerCaptions), hook)(replay)
 
     [(_, marker, comment)] = here.saver.seen
     assert marker == replay.marked == telling.REPLAY

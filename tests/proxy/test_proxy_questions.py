@@ -149,6 +149,8 @@ async def test_a_question_that_nobody_speaks_of_is_shown_all_the_same(
 
 async def test_publishing_does_not_wait_for_the_hooks(here: Shown):
     """A script that blocks in its hooks holds up its proxy, not the renewal's lock."""
+    # As mitmproxy runs: a task begins at once.
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     here.broker.publish(ASKED)
     here.broker.publish(DONE)
 
