@@ -84,6 +84,6 @@ def _none_runs(config: Path | None, source: Path) -> EverbearerError:
             hint="remove dashboard.enabled = false, and restart everbearer serve",
         )
     return EverbearerError(
-        f"no everbearer serve of this user runs with {source}",
+        f"no proxy of this user runs with {source}",
         hint="run: everbearer serve",
     )

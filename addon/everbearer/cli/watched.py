@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import ExitStack, asynccontextmanager
@@ -59,6 +60,7 @@ class Watched:
             self.place = Place(listening, keys)
 
     def __enter__(self) -> Self:
+        self._stack.callback(self._all.close)
         if self.place is not None:
             self._stack.callback(self.place.listening.close)
             host, port = self.place.address
@@ -144,6 +146,8 @@ def _listening(settings: DashboardSettings) -> socket.socket | None:
         if settings.listen is None:
             return bound_to(address.host, 0)
         reason = (error.strerror or str(error)).lower()
+        if error.errno == errno.EADDRINUSE:
+            reason = "something else listens there"
         raise ConfigError(
             Problem(
                 "dashboard.listen",

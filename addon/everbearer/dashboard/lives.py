@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.oauth.freshness import ahead_of_end
+from everbearer.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,9 @@ class Timeline:
     def __init__(self) -> None:
         self._lives: deque[Life] = deque(maxlen=MOST)
         self._marks: deque[Mark] = deque(maxlen=MOST)
-        self._by_token: dict[tuple[str, str], Life] = {}
+        self._last: dict[str, Life] = {}
+        # Those as well that others, who look at the store, still take for the last.
+        self._seen = Recent[tuple[str, str], None](MOST)
         self.version = 0
         """Grows with every change."""
 
@@ -90,24 +93,23 @@ class Timeline:
         how: str = "replaced",
     ) -> None:
         """Note a token that serves *profile* from now on; the last one ended *how*."""
-        if (profile, token) in self._by_token or not math.isfinite(expires_at):
+        if (profile, token) in self._seen or not math.isfinite(expires_at):
             return
+        self._seen[profile, token] = None
         self.end(profile, expires_at if issued_at is None else issued_at, how)
         life = Life(profile, token, issued_at, expires_at)
-        if len(self._lives) == MOST:
-            oldest = self._lives[0]
-            del self._by_token[oldest.profile, oldest.token]
         self._lives.append(life)
-        self._by_token[profile, token] = life
+        self._last[profile] = life
         self.version += 1
 
     def end(self, profile: str, at: float, how: str, token: str = "") -> None:
         """Note that the profile's token, or just *token*, ended before its time."""
-        for life in self._lives:
-            is_meant = life.profile == profile and token in {"", life.token}
-            if is_meant and life.ended_at is None and at < life.expires_at:
-                life.ended_at, life.end = at, how
-                self.version += 1
+        life = self._last.get(profile)
+        if life is None or token not in {"", life.token}:
+            return
+        if life.ended_at is None and at < life.expires_at:
+            life.ended_at, life.end = at, how
+            self.version += 1
 
     def mark(self, mark: Mark) -> None:
         """Remember a moment."""

@@ -17,6 +17,7 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from everbearer.report import report
 from everbearer.subscribers import Subscribers
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ class Receiving:
             lost, events = pickle.loads(self._reading.recv(_DATAGRAM))  # noqa: S301 - see above
         except BlockingIOError:
             return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next may be read
+            report("events of another worker cannot be read", error)
+            return
         if lost:
             self._tell_lost(lost)
         for event in events:
@@ -131,6 +135,11 @@ class AllWorkers:
 
     def __init__(self, count: int) -> None:
         self._pair = pair() if count > 1 else None
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        for each in self._pair or ():
+            each.close()
 
     @contextmanager
     def told(
