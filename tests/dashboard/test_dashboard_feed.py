@@ -1,0 +1,150 @@
+"""What readers of the stream are told, and that slow ones are dropped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from samples import AT, exchanged, renewed, settings
+
+from everbearer.broker import Broker
+from everbearer.dashboard.collector import Collector
+from everbearer.dashboard.feed import PING, READERS, Feed, Reader
+from everbearer.dashboard.state import Instance, SetUp, State
+from everbearer.errors import StoreError
+from everbearer.stores.memory import MemoryStore
+
+
+class Store(MemoryStore):
+    """A store in memory that can be taken away."""
+
+    gone = False
+
+    async def load(self, key):
+        if self.gone:
+            raise StoreError("the disk is gone", hint="put it back")
+        return await super().load(key)
+
+
+@pytest.fixture
+def store() -> Store:
+    """Give a store."""
+    return Store()
+
+
+@pytest.fixture
+def state(tmp_path: Path, store: Store) -> State:
+    """Give the state of an instance that has just begun."""
+    config = settings(tmp_path)
+    broker = Broker(config, lambda: config, store=store)
+    words = SetUp("By the proxy", "so", ("curl",))
+    return State(
+        broker, Collector(), Instance("1.0", 2, lambda _: "", lambda _: (words,))
+    )
+
+
+def told(text: str | None) -> list[tuple[str, object]]:
+    """Take a text of the stream apart."""
+    assert text is not None
+    messages = [each.split("\n") for each in text.split("\n\n") if each]
+    return [
+        (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+        for name, data in messages
+    ]
+
+
+async def test_the_state_is_whole(state: State):
+    """What the contract of the page has, with a profile of each kind."""
+    state.known(exchanged(1))
+    state.known(exchanged(2))
+    await state.refresh()
+    document = state.document()
+    assert set(document) == {
+        *("now", "instance", "troubles", "profiles", "lives", "marks", "requests"),
+        "setup",
+    }
+    assert document["instance"]["workers"] == 2
+    assert [each["name"] for each in document["profiles"]] == ["app", "person", "token"]
+    assert [each["id"] for each in document["requests"]] == ["id-2", "id-1"]
+    assert document["setup"][0]["lines"] == ["curl"]
+    assert "hush" not in json.dumps(document)
+
+
+async def test_a_store_that_fails_is_told_and_the_last_state_stays(
+    state: State, store: Store
+):
+    """Until it is there again."""
+    await state.refresh()
+    store.gone = True
+    await state.refresh()
+    assert [each["text"] for each in state.troubles()] == ["the disk is gone"]
+    assert len(state.profiles()) == 3
+    store.gone = False
+    await state.refresh()
+    assert state.troubles() == []
+
+
+async def test_each_request_is_told_once(state: State):
+    """To those who were there, and to who comes later as a part of the whole."""
+    feed = Feed(state)
+    state.known(exchanged(1))
+    first = await feed.join()
+    ((name, document),) = told(await first.next(0))
+    assert name == "state"
+    assert [each["id"] for each in document["requests"]] == ["id-1"]
+    state.known(exchanged(2))
+    second = await feed.join()
+    messages = dict(told(await first.next(0)))
+    assert [each["id"] for each in messages["requests"]] == ["id-2"]
+    ((_, document),) = told(await second.next(0))
+    assert [each["id"] for each in document["requests"]] == ["id-2", "id-1"]
+    await feed.tick(0.0)
+    for reader in (first, second):
+        text = await reader.next(0)
+        assert "event: requests" not in (text or "")
+    feed.close()
+
+
+async def test_only_what_changes_is_told(state: State):
+    """Nothing happens: nothing is said but pings."""
+    feed = Feed(state)
+    reader = await feed.join()
+    await feed.tick(0.0)
+    await reader.next(0)
+    await feed.tick(1.0)
+    assert await reader.next(0) == PING
+    state.known(renewed(state.now))
+    await feed.tick(2.0)
+    messages = dict(told(await reader.next(0)))
+    assert set(messages) == {"profiles", "lives"}
+    feed.close()
+
+
+async def test_a_slow_reader_is_dropped():
+    """What waits for it is bounded; it is told nothing any more."""
+    reader = Reader()
+    for _ in range(1000):
+        reader.put("x" * 10_000)
+    assert await reader.next(0) is None
+
+
+async def test_readers_are_limited_and_ended(state: State):
+    """Who comes when it is full has to wait; in the end all are told to go."""
+    feed = Feed(state)
+    readers = [await feed.join() for _ in range(READERS)]
+    assert feed.full
+    feed.leave(readers.pop())
+    assert not feed.full
+    feed.close()
+    assert feed.full
+    assert {await each.next(0) for each in readers} == {None}
+
+
+async def test_a_token_does_not_move_by_itself(state: State):
+    """Its end is where it was, though two clocks are compared each time."""
+    state.known(renewed(AT))
+    await state.refresh()
+    before = [each["expires_at"] for each in state.profiles()]
+    await state.refresh()
+    assert [each["expires_at"] for each in state.profiles()] == before
