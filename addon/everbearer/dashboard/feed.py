@@ -24,6 +24,9 @@ EVERY: Final = 0.25
 _STATUS_EVERY: Final = 3.0
 """Seconds between two looks at the profiles where nothing seems to have happened."""
 
+_TIMELINE_EVERY: Final = 1.0
+"""Seconds between two tellings of the timeline, which is told as a whole."""
+
 _BEHIND: Final = 4 * 1024 * 1024
 """Characters that wait for a reader; the whole state is less."""
 
@@ -83,8 +86,9 @@ class Feed:
         self._closed = False
         self._told: dict[str, str] = {}
         self._count = 0
-        self._versions = (-1, -1)
-        self._looked = float("-inf")
+        # Of what was told last: how much had changed by then, and when that was.
+        self._changes = self._version = -1
+        self._looked = self._drawn = float("-inf")
 
     @property
     def full(self) -> bool:
@@ -126,17 +130,17 @@ class Feed:
         new = self._requests()
         self._tell(new)
         messages: list[str] = []
-        versions = known.changes, known.timeline.version
-        due = now - self._looked
-        if versions[0] != self._versions[0] or due >= _STATUS_EVERY:
+        changes = known.changes
+        if changes != self._changes or now - self._looked >= _STATUS_EVERY:
             await self._state.refresh()
-            self._looked = now
-        if new or versions != self._versions or self._looked == now:
+            self._changes, self._looked = changes, now
+        if new or self._looked == now:
             messages += self._changed("profiles", self._state.profiles())
             messages += self._changed("troubles", self._state.troubles())
-        if versions[1] != self._versions[1]:
+        version = known.timeline.version
+        if version != self._version and now - self._drawn >= _TIMELINE_EVERY:
+            self._version, self._drawn = version, now
             messages += self._changed("lives", self._state.timeline())
-        self._versions = versions
         self._tell(messages)
 
     async def _look(self) -> None:
