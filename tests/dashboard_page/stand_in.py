@@ -18,13 +18,8 @@ import tornado.web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-FIELDS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-        " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-}
+from everbearer.dashboard.answers import FIELDS
+
 PAGE = Path(__file__).parents[2] / "addon" / "everbearer" / "dashboard" / "page"
 KINDS = {
     ".html": "text/html; charset=utf-8",

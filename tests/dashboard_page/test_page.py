@@ -20,7 +20,8 @@ def test_each_profile_is_told_in_words(visit):
     for words in ("default", "fresh", "39 min left", "refresh_token", f"until {last}"):
         expect(dev).to_contain_text(words)
     expect(dev).to_contain_text("the last one was about to end")
-    expect(dev).to_contain_text("128 requests · token 8f3ac21d")
+    expect(dev).to_contain_text("8f3ac21d")
+    expect(dev).to_contain_text("128 requests")
     expect(seen.card("jwt")).to_contain_text("enterprise 100001")
     expect(ccg).to_contain_text("No token yet")
     expect(seen.page.get_by_text("Nothing is wrong: 3 profiles")).to_be_visible()
@@ -77,9 +78,9 @@ def test_what_is_dead_is_told_at_the_top_with_what_mends_it(visit):
 def test_a_command_is_copied(visit):
     """The button puts the whole line into the clipboard and says so."""
     seen = visit(permissions=["clipboard-read", "clipboard-write"])
-    seen.page.get_by_role("button", name="Copy line for The proxy").click()
+    seen.page.get_by_role("button", name="Copy line of The proxy").click()
 
-    expect(seen.page.locator("#said")).to_have_text("copied line for The proxy")
+    expect(seen.page.locator("#said")).to_have_text("copied line of The proxy")
     copied = seen.page.evaluate("navigator.clipboard.readText()")
     assert copied == "http://127.0.0.1:8080"
 

@@ -31,6 +31,7 @@ _KINDS: Final = {
     ".html": HTML,
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
 }
 
 _FAREWELL: Final = 1.0

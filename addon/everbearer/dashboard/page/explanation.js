@@ -94,6 +94,7 @@ function happened({ request: row, challenge, rejected, renewal, failure, replay 
   const begun = row.at - row.ms / 1000 - 1;
   const isFirst = renewal && renewal.cause !== "rejected" && renewal.at >= begun;
   if (isFirst) found.push(renewed(renewal));
+  else if (row.token && !rejected) found.push(carried(row, renewal));
   if (rejected || challenge) {
     found.push([`401 for token ${rejected || "?"}`,
       challenge || "the server did not say what is wrong", "bad"]);
@@ -113,6 +114,11 @@ function happened({ request: row, challenge, rejected, renewal, failure, replay 
   const whole = `${got}${how}, after ${took(row.ms)}`;
   found.push(["The client", whole, `last ${outcome(row.status)}`]);
   return found;
+}
+
+function carried({ token, profile }, renewal) {
+  const since = renewal ? `, obtained ${clock(renewal.at)}: ${renewal.words}` : "";
+  return [`It carried a token of ${profile}`, `${token}${since}`];
 }
 
 function renewed({ at, ms, token, words }) {

@@ -24,6 +24,9 @@ const STEPS = [60, 120, 300, 600, 1800, 3600, 7200, 10800];
 const BETWEEN_LABELS = 84;
 /** Pixels: marks that are nearer to each other are one with a number. */
 const TOGETHER = 16;
+/** Pixels that a mark needs, and each digit of a number beside it. */
+const BESIDE = 13;
+const DIGIT = 6.5;
 
 /** Return a scale for the last `range` seconds before `now`, between two pixels. */
 export function scaleOf(now, range, from, to) {
@@ -88,13 +91,24 @@ export function marksOf(profile, marks, scale) {
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(mark);
   }
-  return [...groups].map(([key, each]) => {
+  return apart([...groups].map(([key, each]) => {
     const last = each.at(-1);
     return {
       key, kind: last.kind, count: each.length, at: last.at, x: scale.x(last.at),
       request: last.request ?? "", words: markWords(each),
     };
-  }).sort((one, other) => one.at - other.at);
+  }).sort((one, other) => one.at - other.at));
+}
+
+/** Put marks beside each other, not upon each other: the older ones give way. */
+function apart(marks) {
+  let free = Infinity;
+  for (const mark of [...marks].reverse()) {
+    const number = mark.count > 1 ? 3 + DIGIT * String(mark.count).length : 0;
+    mark.x = Math.min(mark.x, free - number);
+    free = mark.x - BESIDE;
+  }
+  return marks;
 }
 
 function markWords(marks) {

@@ -96,6 +96,7 @@ class Card {
     const left = has ? profile.expires_at - now : 0;
     say(this.left, leftWords(kind, has, left));
     this.left.classList.toggle("none", !has || kind === "dead" || left <= 0);
+    this.meter.hidden = !has && kind !== "none" && kind !== "dead";
     this.drawMeter(has && kind !== "dead", left);
     say(this.moments, momentWords(profile, kind, has, now));
     this.drawFacts(now);
@@ -124,7 +125,7 @@ class Card {
     ]), (each) => each.key, (each) => el(each.tag), (node, each) => {
       say(node, each.words);
       node.classList.toggle("bad", Boolean(each.bad));
-      node.classList.toggle("mono", each.key === "dd grant");
+      node.classList.toggle("mono", ["dd grant", "dd token"].includes(each.key));
     });
   }
 }
@@ -153,6 +154,7 @@ function momentWords(profile, kind, has, now) {
   if (profile.trouble && kind !== "fresh" && kind !== "stale") return "What mends it stands at the top of the page.";
   if (kind === "none") return "The first request that needs one obtains it.";
   if (kind === "dead" && profile.can.renew) return "The next request renews it before it is sent.";
+  if (!profile.can.renew && !has) return "Nobody renews it: another one comes by hand.";
   if (!has || kind === "dead") return "";
   if (kind === "expired") return "The next request renews it before it is sent.";
   const renewed = profile.stale_at !== null && now < profile.stale_at && profile.can.renew;
@@ -166,6 +168,7 @@ function momentWords(profile, kind, has, now) {
 function facts(profile, now) {
   const rows = [["grant", profile.grant]];
   if (profile.subject) rows.push(["acts for", profile.subject]);
+  if (profile.token) rows.push(["token", profile.token]);
   if (profile.refresh_ends_at !== null) {
     const left = profile.refresh_ends_at - now;
     const ends = day(profile.refresh_ends_at);
@@ -180,8 +183,7 @@ function facts(profile, now) {
   } else if (profile.renewed_at !== null) {
     rows.push(["last renewal", `${duration(now - profile.renewed_at)} ago`]);
   }
-  const token = profile.token ? ` · token ${profile.token}` : "";
-  rows.push(["served", counted(profile.served, "request") + token]);
+  rows.push(["served", counted(profile.served, "request")]);
   return rows;
 }
 

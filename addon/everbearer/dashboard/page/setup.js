@@ -11,8 +11,13 @@ export function showSetup(state) {
     byId("setup-list").replaceChildren(...parts.map((part) => el("article", {},
       el("h3", { text: part.title }),
       part.text ? el("p", { text: part.text }) : null,
-      ...part.lines.map((line) => copyable(line, `line for ${part.title}`)))));
+      ...part.lines.map((line, place) => copyable(line, called(part, place))))));
   });
+}
+
+/** What the line is called where only its button is read out. */
+function called({ title, lines }, place) {
+  return lines.length > 1 ? `line ${place + 1} of ${title}` : `line of ${title}`;
 }
 
 /** Return a line to try at first: the first that asks something by curl. */

@@ -33,16 +33,15 @@ export function showTimeline(state, open) {
       + " with every 401, replay and renewal." }));
   const axis = svg("g", { class: "axis", "aria-hidden": "true" });
   const lanes = svg("g");
-  const ahead = svg("rect", { class: "ahead", "aria-hidden": "true" });
   const nowLine = svg("line", { class: "now", "aria-hidden": "true" });
   const picture = svg("svg", {
     role: "group", "aria-labelledby": "timeline-title", "aria-describedby": "timeline-help",
-  }, hatch(), axis, lanes, ahead, nowLine);
+  }, hatch(), axis, lanes, nowLine);
   place.append(picture, tip, empty);
   const walk = new Walk(picture, (node) => (node ? point(node) : unpoint()), (node) => {
     if (node.item.request) open(node.item.request);
   });
-  let range = 3600;
+  let range = Number(byId("ranges").querySelector(":checked").value);
   legend();
 
   byId("ranges").addEventListener("change", (event) => {
@@ -51,6 +50,11 @@ export function showTimeline(state, open) {
   });
   byId("told").addEventListener("toggle", () => tell());
   new ResizeObserver(() => draw()).observe(place);
+  state.on("instance", once(({ started }) => {
+    // Of an instance that has just begun an hour would be an empty picture.
+    const [shortest] = byId("ranges").querySelectorAll("input");
+    if (state.now() - started < Number(shortest.value)) shortest.click();
+  }));
   state.on("lives", draw);
   state.on("profiles", draw);
 
@@ -76,7 +80,6 @@ export function showTimeline(state, open) {
     });
     keyed(lanes, rows, (row) => row.name, makeLane, (node, row) => drawLane(node, row, width));
     const x = scale.x(scale.now).toFixed(1);
-    set(ahead, { x, y: AXIS + 1, width: width - x, height: height - AXIS });
     set(nowLine, { x1: x, x2: x, y1: AXIS - 6, y2: height });
     walk.settle();
     tell(rows);
@@ -86,14 +89,16 @@ export function showTimeline(state, open) {
     return svg("g", { role: "group", "aria-label": row.name },
       svg("line", { class: "lane", "aria-hidden": "true" }),
       svg("text", { class: "name", "aria-hidden": "true", text: row.name }),
-      svg("g"), svg("g"));
+      svg("g"), svg("rect", { class: "ahead", "aria-hidden": "true" }), svg("g"));
   }
 
   function drawLane(node, row, width) {
-    const [line, name, lives, marks] = node.children;
+    const [line, name, lives, ahead, marks] = node.children;
+    const x = row.scale.x(row.scale.now);
     set(node, { transform: `translate(0 ${row.top})` });
     set(line, { x1: 0, x2: width, y1: 0, y2: 0 });
     set(name, { x: row.head ? 4 : 0, y: row.head ? 18 : BAR.top + 13 });
+    set(ahead, { x, y: row.head + 1, width: Math.max(0, width - x), height: LANE - 2 });
     clip(name, row.name, row.head ? width - 8 : GUTTER - 12);
     const context = { row, top: row.head };
     keyed(lives, row.lives, (life) => life.key, makeLife, (g, life) => drawLife(g, life, context));
@@ -136,6 +141,14 @@ export function showTimeline(state, open) {
   }
 
   return draw;
+}
+
+function once(listen) {
+  let done = false;
+  return (value) => {
+    if (!done) listen(value);
+    done = true;
+  };
 }
 
 function namesOf(profiles, lives, marks) {
@@ -201,16 +214,11 @@ function makeMark(mark) {
 function drawMark(node, mark, { row, top }) {
   node.item = mark;
   node.lane = row.name;
-  // Different kinds at one instant stand beside each other, not upon each other.
-  const before = row.marks.slice(0, row.marks.indexOf(mark))
-    .filter((other) => other.shown !== undefined && other.shown > mark.x - 13);
-  mark.shown = before.length ? before.at(-1).shown + 13 : mark.x;
   set(node, {
-    transform: `translate(${mark.shown.toFixed(1)} ${top + MARK})`,
+    transform: `translate(${mark.x.toFixed(1)} ${top + MARK})`,
     role: mark.request ? "button" : "img", "aria-label": `${row.name}, ${mark.words}`,
   });
   say(node.lastChild, mark.count > 1 ? String(mark.count) : "");
-  if (mark.count > 1) mark.shown += 3 + 6 * String(mark.count).length;
 }
 
 function legend() {
