@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_time_left_is_by_the_clock_of_the_server(visit):
 
     meter = seen.card("jwt").get_by_role("meter")
     expect(meter).to_have_attribute("aria-valuetext", "39 min left")
-    expect(meter).to_have_attribute("aria-valuenow", "67")
+    expect(meter).to_have_attribute("aria-valuenow", re.compile("^6[567]$"))
 
 
 def test_a_token_ages_without_a_word_of_the_server(visit):
@@ -68,6 +69,7 @@ def test_what_is_dead_is_told_at_the_top_with_what_mends_it(visit):
     expect(troubles.locator("code")).to_have_text(command)
     expect(troubles.get_by_role("button", name="Log in")).to_be_visible()
     expect(page).to_have_title("(1) everbearer")
+    expect(page.locator("#said")).to_contain_text("something is wrong: dev: the server")
     expect(seen.card("dev")).to_contain_text("The server refuses this token")
 
     seen.server.push("troubles", [])
@@ -151,7 +153,7 @@ def test_what_cannot_be_done_has_no_button(visit):
 
 
 def test_a_login_opens_in_a_page_of_its_own(visit):
-    """The page of the server, which learns nothing of this one; and a link to it."""
+    """The server's, which learns nothing of this one; what comes of it is told."""
     seen = visit()
     url = f"{seen.server.url}/icon.svg"
     seen.server.answers["login"] = {"ok": True, "url": url, "words": "go on there"}
@@ -161,7 +163,15 @@ def test_a_login_opens_in_a_page_of_its_own(visit):
 
     popup.value.wait_for_url(url)
     assert popup.value.evaluate("[opener, document.referrer]") == [None, ""]
-    expect(dev.get_by_role("status").get_by_role("link")).to_have_attribute("href", url)
+    told = dev.get_by_role("status")
+    expect(told.get_by_role("link")).to_have_attribute("href", url)
+
+    at, words = time.time() + 60, "a person logged in"
+    last = {"at": at, "outcome": "renewed", "cause": "login", "words": words}
+    _, *others = canned.three(seen.now)
+    dev = canned.three(seen.now)[0] | {"last": last}
+    seen.server.push("profiles", [dev, *others])
+    expect(told).to_have_text("✓ a person logged in")
 
 
 def test_an_address_that_is_none_is_not_opened(visit):
@@ -237,14 +247,18 @@ def test_a_lost_connection_is_told_and_made_again(visit):
 
 def test_a_session_that_ended_says_how_to_open_another(visit):
     """The command is told, nothing is asked again and again, and one can go on."""
-    seen = visit()
+    document = canned.document(time.time())
+    document["instance"]["source"] = "/home/olivia/my box/all.toml"
+    seen = visit(lambda _: document)
     page = seen.page
     seen.server.in_session = False
     seen.server.cut()
 
     lost = page.locator("#lost")
     expect(lost).to_contain_text("This session has ended")
-    expect(lost.locator("code")).to_have_text("everbearer dashboard")
+    command = "everbearer dashboard -c '/home/olivia/my box/all.toml'"
+    expect(lost.locator("code")).to_have_text(command)
+    expect(page.get_by_text("Nothing is wrong: 3 profiles")).to_be_hidden()
     seen.server.in_session = True
     lost.get_by_role("button", name="Try again").click()
     expect(page.locator("#link")).to_have_text("live")

@@ -44,7 +44,9 @@ async function asked(name, action) {
 function show(result, { ok, words, hint, url }) {
   result.dataset.ok = String(ok);
   result.replaceChildren(el("p", { text: `${ok ? "✓" : "✗"} ${words}` }));
+  delete result.dataset.waits;
   if (ok && isAddress(url)) {
+    result.dataset.waits = String(Date.now() / 1000);
     // The page that is opened learns nothing of this one.
     window.open(url, "_blank", "noopener,noreferrer");
     result.append(el("a", {
@@ -53,6 +55,13 @@ function show(result, { ok, words, hint, url }) {
     }));
   }
   if (!ok && hint) result.append(hinted(hint));
+}
+
+/** Where a login was begun: tell what came of it, once that is known. */
+export function concluded(result, last, offset) {
+  const begun = Number(result.dataset.waits);
+  if (!begun || !last || last.cause !== "login" || last.at < begun + offset) return;
+  show(result, { ok: last.outcome === "renewed", words: last.words });
 }
 
 function isAddress(url) {

@@ -1,6 +1,7 @@
 // Commands that can be copied, and hints that hold them.
 
 import { byId, el, say } from "/dom.js";
+import { sentence } from "/format.js";
 
 const SHOWN = 2000;
 /** Milliseconds that "copied" stands on the button. */
@@ -30,6 +31,12 @@ async function copy(text, code) {
 
 const COMMAND = /\brun: (.+?)(?=,? (?:and|or|then|if|by|within) |,? before |; |, |\)|$)/g;
 
+/** Return the argument as a shell takes it, whatever is in it. */
+export function quoted(argument) {
+  if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
+  return `'${argument.replaceAll("'", `'"'"'`)}'`;
+}
+
 /** Return the commands that a hint tells to run. */
 export function commands(hint) {
   return [...hint.matchAll(COMMAND)].map((found) => found[1]);
@@ -41,6 +48,6 @@ export function hinted(hint, alone = "Run this:") {
   const found = commands(hint);
   const whole = found.length === 1 && hint === `run: ${found[0]}`;
   return el("div", { class: whole ? "hint command" : "hint" },
-    el("p", { text: whole ? alone : hint }),
+    el("p", { text: whole ? alone : sentence(hint) }),
     ...found.map((command) => copyable(command)));
 }

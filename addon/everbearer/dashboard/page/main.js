@@ -1,7 +1,7 @@
 // The page, put together: what is known (state), where it comes from (feed), who shows it.
 
 import { byId, el, say } from "/dom.js";
-import { copyable } from "/copying.js";
+import { copyable, quoted } from "/copying.js";
 import { explaining } from "/explanation.js";
 import { follow } from "/feed.js";
 import { day, moment } from "/format.js";
@@ -33,6 +33,7 @@ state.on("instance", ({ version, source, started, workers, not_the_real_box: unr
 
 const connect = follow(state, (link) => {
   byId("link").dataset.link = link;
+  document.body.dataset.link = link;
   say(byId("link"), LINKS[link]);
   const lost = byId("lost");
   lost.hidden = link === "live";
@@ -49,10 +50,16 @@ const LOST = {
   })],
   ended: () => [
     el("p", { text: "This session has ended: what you see is how it was. To go on, run:" }),
-    copyable("everbearer dashboard"),
+    copyable(opening()),
     el("button", { type: "button", text: "Try again", on: { click: () => connect() } }),
   ],
 };
+
+/** The command that opens another session, of this very instance where it is known. */
+function opening() {
+  const { instance } = state.parts;
+  return instance ? `everbearer dashboard -c ${quoted(instance.source)}` : "everbearer dashboard";
+}
 
 setInterval(() => {
   if (!document.hidden) for (const tick of ticking) tick();

@@ -1,7 +1,7 @@
 // Each identity: what state its token is in, how long it lasts, what to do with it.
 
 import { byId, el, keyed, say, set, sign } from "/dom.js";
-import { actionButton, resultPlace } from "/actions.js";
+import { actionButton, concluded, resultPlace } from "/actions.js";
 import { clock, countdown, counted, day, duration, moment, sentence } from "/format.js";
 
 const STATES = {
@@ -66,6 +66,7 @@ class Card {
 
   show(profile) {
     this.profile = profile;
+    concluded(this.result, profile.last, this.state.offset);
     this.badge.hidden = !profile.is_default;
     // Where there is nothing yet there is nothing to revoke.
     const bare = profile.state === "none" && !profile.can.login;

@@ -7,11 +7,12 @@ export class State {
   parts = { instance: null, troubles: [], profiles: [], lives: { lives: [], marks: [] },
     requests: [], setup: [] };
   #listeners = new Map();
-  #offset = 0;
+  /** Seconds by which the server's clock is ahead of the browser's. */
+  offset = 0;
 
   /** The server's time in seconds since the epoch; the browser's may be wrong. */
   now() {
-    return Date.now() / 1000 + this.#offset;
+    return Date.now() / 1000 + this.offset;
   }
 
   /** Call `listen(value, added)` whenever that part has changed. */
@@ -21,7 +22,7 @@ export class State {
 
   /** Take the whole document in. */
   begin(document) {
-    this.#offset = document.now - Date.now() / 1000;
+    this.offset = document.now - Date.now() / 1000;
     const { lives, marks, ...others } = document;
     this.take("lives", { lives, marks });
     for (const part of ["instance", "profiles", "troubles", "setup"]) {

@@ -3,7 +3,7 @@
 import { byId, el, keyed, say, sign } from "/dom.js";
 import { actionButton, resultPlace } from "/actions.js";
 import { hinted } from "/copying.js";
-import { counted, duration, moment } from "/format.js";
+import { counted, duration, moment, sentence } from "/format.js";
 
 const WORDS = { login: "Log in", renew: "Renew now" };
 
@@ -40,6 +40,16 @@ export function showTroubles(state) {
     return node;
   }
 
+  let known = null;
+
+  /** Read out what has gone wrong since the page was opened. */
+  function announce(troubles) {
+    const titles = troubles.map(titled);
+    const [first] = titles.filter((title) => known && !known.includes(title));
+    if (first) say(byId("said"), `something is wrong: ${first}`);
+    known = titles;
+  }
+
   function draw() {
     const { troubles, profiles } = state.parts;
     const wrong = troubles.length > 0;
@@ -64,11 +74,15 @@ export function showTroubles(state) {
     for (const node of list.children) node.tick?.();
   }
 
-  state.on("troubles", draw);
+  state.on("troubles", (troubles) => {
+    announce(troubles);
+    draw();
+  });
   state.on("profiles", draw);
   return tick;
 }
 
 function titled({ profile, text }) {
-  return !profile || text.startsWith(`${profile}:`) ? text : `${profile}: ${text}`;
+  if (!profile) return sentence(text);
+  return text.startsWith(`${profile}:`) ? text : `${profile}: ${text}`;
 }
