@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from needs import need, need_module
+
+PATIENCE = 20_000
+"""Milliseconds that something may take to be seen on a busy machine."""
+
+expect.set_options(timeout=PATIENCE)
 
 SERIOUS = frozenset({"serious", "critical"})
 """Of axe-core's words for how bad something is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Open the page at a server with that document; it must complain of nothing."""
-    ending: list[Any] = []
+    stack = ExitStack()
     visits: list[Visit] = []
 
     def go(
@@ -60,15 +61,13 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     ) -> Visit:
         now = time.time()
         server = StandIn(document(now))
-        opening = opened(browser, **wanted)
-        page, complaints = opening.__enter__()
-        ending.extend((server.close, lambda: opening.__exit__(None, None, None)))
+        stack.callback(server.close)
+        page, complaints = stack.enter_context(opened(browser, **wanted))
         page.goto(server.url)
         page.get_by_text("live", exact=True).wait_for()
         visits.append(Visit(page, server, now, complaints))
         return visits[-1]
 
-    yield go
-    for end in reversed(ending):
-        end()
+    with stack:
+        yield go
     assert [each.complaints for each in visits if each.complaints] == []

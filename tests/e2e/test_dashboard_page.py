@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -23,7 +24,7 @@ class Seen:
     page: Page
     proxy: Proxy
     sandbox: Sandbox
-    complaints: list[str] = field(default_factory=list)
+    complaints: list[str]
 
     def card(self, name: str) -> Locator:
         """Return what the page shows of that profile."""
@@ -51,27 +52,24 @@ def see(
     place: Place, sandbox: Sandbox, browser: Browser
 ) -> Iterator[Callable[..., Seen]]:
     """Open the page as a person does; it must complain of nothing."""
-    ending = []
-    complaints: list[str] = []
+    stack = ExitStack()
+    seen: list[Seen] = []
 
     def look(**wanted: object) -> Seen:
         config = sandbox.state / "all.toml"
         proxy = Proxy(place, config)
         told = place.everbearer("dashboard", "--no-browser", "-c", str(config))
-        opening = opened(browser, ignore_https_errors=True, **wanted)
-        page, found = opening.__enter__()
-        ending.append(lambda: opening.__exit__(None, None, None))
+        page, complaints = stack.enter_context(
+            opened(browser, ignore_https_errors=True, **wanted)
+        )
         page.goto(told.stdout.strip())
         expect(page.locator("#link")).to_have_text("live")
-        # From here on: the first page is the one that a browser leaves at once.
-        nonlocal complaints
-        complaints = found
-        return Seen(page, proxy, sandbox, found)
+        seen.append(Seen(page, proxy, sandbox, complaints))
+        return seen[-1]
 
-    yield look
-    for end in ending:
-        end()
-    assert complaints == []
+    with stack:
+        yield look
+    assert [each.complaints for each in seen if each.complaints] == []
 
 
 def test_three_profiles_are_shown_and_followed(see, place):
@@ -136,6 +134,9 @@ def test_a_replayed_request_is_explained(see, tmp_path):
     replayed = seen.rows.filter(has_text="replayed")
     expect(replayed).to_have_count(1)
     expect(page.locator("#picture .mark[data-kind=rejected]")).to_have_count(1)
+    marks = page.get_by_role("group", name="jwt").locator(".mark").all()
+    kinds = [mark.get_attribute("data-kind") for mark in marks]
+    assert kinds[-3:] == ["rejected", "renewed", "replayed"], "in their order"
     kept(page, "dashboard-replayed", tmp_path)
 
     replayed.get_by_role("button").press("Enter")
@@ -195,8 +196,6 @@ def test_axe_finds_nothing_serious_in_the_page_as_it_is(see, scheme, tmp_path):
 def test_no_token_is_in_the_page(see):
     """Neither in what it shows nor in what it was told."""
     seen = see()
-    bodies: list[str] = []
-    seen.page.on("response", lambda answer: bodies.append(answer.url))
     for profile in ("dev", "jwt", "ccg"):
         assert seen.asks(profile) == 200
     expect(seen.rows).to_have_count(3)

@@ -111,7 +111,10 @@ class Collector:
         if event.rejected:
             self.timeline.end(event.profile, event.at, "rejected", event.rejected)
             words = f"answered 401{_because(event.challenge)}"
-            self._mark(event, "rejected", words, event.id)
+            # It is told of when it has ended; its 401 came before the renewal.
+            begun = event.at - event.duration
+            mark = Mark(begun, event.profile, "rejected", words, event.id)
+            self.timeline.mark(mark)
 
     def _renewed(self, event: Renewed) -> None:
         self.last[event.profile] = event
@@ -134,12 +137,7 @@ class Collector:
 
     def _mark(
         self,
-        event: Exchanged
-        | Replayed
-        | Renewed
-        | RenewalFailed
-        | ClientRedeemed
-        | TokensDeleted,
+        event: Replayed | Renewed | RenewalFailed | ClientRedeemed | TokensDeleted,
         kind: str,
         words: str,
         request: str = "",

@@ -92,6 +92,7 @@ export function marksOf(profile, marks, scale) {
     groups.get(key).push(mark);
   }
   return apart([...groups].map(([key, each]) => {
+    each.sort((one, other) => one.at - other.at);
     const last = each.at(-1);
     return {
       key, kind: last.kind, count: each.length, at: last.at, x: scale.x(last.at),
