@@ -136,6 +136,20 @@ def test_a_request_that_is_not_kept_any_more_is_told(visit):
     seen.complaints.clear()
 
 
+def test_a_click_beside_the_explanation_closes_it(visit):
+    """One into its empty part does not."""
+    seen = visit(canned.busy, viewport={"width": 1280, "height": 2000})
+    seen.server.stories["r304"] = canned.story(seen.server.document["requests"][0])
+    seen.row("/2.0/files/77").click()
+    dialog = seen.page.get_by_role("dialog")
+    expect(dialog.locator(".story")).to_have_count(2)
+
+    seen.page.mouse.click(1200, 1950)
+    expect(dialog).to_be_visible()
+    seen.page.mouse.click(100, 1950)
+    expect(dialog).to_be_hidden()
+
+
 def test_the_list_is_walked_by_keys(visit):
     """One stop of Tab; the arrows, PageDown, Home and End go from row to row."""
     seen = visit(canned.busy)

@@ -199,9 +199,12 @@ def test_no_token_is_in_the_page(see):
     for profile in ("dev", "jwt", "ccg"):
         assert seen.asks(profile) == 200
     expect(seen.rows).to_have_count(3)
-    whole = seen.page.content() + seen.page.evaluate(
-        "fetch('/api/state').then((answer) => answer.text())"
-    )
+    ids = [row.get_attribute("data-id") for row in seen.rows.all()]
+    told = [f"/api/requests/{each}" for each in ids]
+    whole = seen.page.content()
+    for address in ("/api/state", *told):
+        ask = "(address) => fetch(address).then((answer) => answer.text())"
+        whole += seen.page.evaluate(ask, address)
     secrets = seen.sandbox.call("GET", "secrets")
     hidden = [*secrets["tokens"], *secrets["client_secrets"]]
     assert hidden

@@ -17,7 +17,9 @@ export function explaining(state) {
   const dialog = byId("explanation");
   let asked = "";
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
+    // What is beside it is it as well: only where it lies tells them apart.
+    const beside = event.clientX < dialog.getBoundingClientRect().left;
+    if (event.target === dialog && beside) dialog.close();
   });
 
   return async (id) => {
