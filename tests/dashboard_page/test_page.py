@@ -77,6 +77,44 @@ def test_what_is_dead_is_told_at_the_top_with_what_mends_it(visit):
     expect(page).to_have_title("everbearer")
 
 
+def test_a_profile_that_can_have_no_token_looks_dead(visit):
+    """Not as one that has had none yet: its grant is refused, and so are requests."""
+    seen = visit()
+    stuck = canned.dead("dev", seen.now) | {"state": "none", "token": ""}
+    stuck |= {"expires_at": None, "refresh_ends_at": seen.now + canned.HOUR}
+    seen.server.push("profiles", [stuck])
+
+    dev = seen.card("dev")
+    expect(dev).to_have_attribute("data-state", "dead")
+    expect(dev.locator(".left")).to_have_text("No token")
+    expect(dev).to_contain_text("What mends it stands at the top of the page")
+    expect(dev).to_contain_text("refused by the server")
+    expect(dev).to_contain_text("5 min ago: failed")
+
+
+def test_a_hint_has_its_commands_where_they_stand(visit):
+    """Each can be copied whole; what stands around it is told around it."""
+    hint = (
+        "see what stands in between, then run: everbearer doctor -c /b/all.toml,"
+        " and look at the line of dev; or run: everbearer renew dev"
+    )
+
+    def told(now):
+        trouble = canned.DEAD | {"hint": hint, "action": "", "since": None}
+        return canned.document(now, troubles=[trouble])
+
+    shown = visit(told).page.locator(".trouble .hint")
+    expect(shown.locator("code")).to_have_text(
+        ["everbearer doctor -c /b/all.toml", "everbearer renew dev"]
+    )
+    expect(shown.locator("p")).to_have_text(
+        [
+            "See what stands in between, then run:",
+            ", and look at the line of dev; or run:",
+        ]
+    )
+
+
 def test_a_command_is_copied(visit):
     """The button puts the whole line into the clipboard and says so."""
     seen = visit(permissions=["clipboard-read", "clipboard-write"])

@@ -154,7 +154,7 @@ def test_a_replayed_request_is_explained(see, tmp_path):
     kept(page, "dashboard-explanation", tmp_path)
 
 
-def test_a_dead_refresh_token_asks_for_a_login_which_mends_it(see):
+def test_a_dead_refresh_token_asks_for_a_login_which_mends_it(see, tmp_path):
     """After invalid_grant: the cause, the command and the button; then all is well."""
     seen = see()
     page = seen.page
@@ -170,6 +170,9 @@ def test_a_dead_refresh_token_asks_for_a_login_which_mends_it(see):
     expect(troubles.locator("code").first).to_have_text(
         f"everbearer login -c {config} dev"
     )
+    expect(troubles.get_by_role("button", name="Log in")).to_be_visible()
+    expect(seen.card("dev")).to_contain_text("refused by the server")
+    kept(page, "dashboard-dead", tmp_path)
     seen.sandbox.call("DELETE", "faults")
     with page.context.expect_page() as popup:
         troubles.get_by_role("button", name="Log in").click()

@@ -37,17 +37,24 @@ export function quoted(argument) {
   return `'${argument.replaceAll("'", `'"'"'`)}'`;
 }
 
-/** Return the commands that a hint tells to run. */
-export function commands(hint) {
-  return [...hint.matchAll(COMMAND)].map((found) => found[1]);
-}
-
-/** Return what a hint says, `alone` before a mere command; each command can be copied. */
+/**
+ * Return what a hint says, each of its commands to be copied where it stands.
+ *
+ * A hint that is nothing but a command is told by the words `alone`.
+ */
 export function hinted(hint, alone = "Run this:") {
   if (!hint) return null;
-  const found = commands(hint);
-  const whole = found.length === 1 && hint === `run: ${found[0]}`;
-  return el("div", { class: whole ? "hint command" : "hint" },
-    el("p", { text: whole ? alone : sentence(hint) }),
-    ...found.map((command) => copyable(command)));
+  const parts = [];
+  let told = 0;
+  for (const found of hint.matchAll(COMMAND)) {
+    const start = found.index + found[0].length - found[1].length;
+    const before = hint.slice(told, start).trim();
+    told = start + found[1].length;
+    const words = before === "run:" && parts.length === 0 ? alone : sentence(before);
+    parts.push(el("p", { text: words }), copyable(found[1]));
+  }
+  const rest = hint.slice(told).replace(/^[,;.\s]+/, "");
+  if (rest) parts.push(el("p", { text: sentence(rest) }));
+  const whole = parts.length === 2 && parts[0].textContent === alone;
+  return el("div", { class: whole ? "hint command" : "hint" }, ...parts);
 }

@@ -12,6 +12,9 @@ const STATES = {
   none: "no token",
 };
 
+/** The code of a trouble for which a person has to log in again. */
+const REFUSED = "reauthorize";
+
 export function showProfiles(state) {
   const list = byId("profile-list");
 
@@ -73,7 +76,7 @@ class Card {
     for (const [action, node] of Object.entries(this.buttons)) {
       node.hidden = !profile.can[action] || (action === "revoke" && bare);
     }
-    this.buttons.login.classList.toggle("first", profile.state === "dead");
+    this.buttons.login.classList.toggle("first", profile.trouble?.code === REFUSED);
     this.tick();
     const told = JSON.stringify([profile.trouble, profile.notices]);
     if (told === this.told) return;
@@ -89,13 +92,16 @@ class Card {
     const { profile } = this;
     const now = this.state.now();
     const kind = aged(profile, now);
-    if (this.node.dataset.state !== kind) {
-      this.node.dataset.state = kind;
-      this.pill.replaceChildren(sign(kind), STATES[kind] ?? kind);
+    // No token, and none to be had: as bad as one that is refused.
+    const look = isStuck(profile, kind) ? "dead" : kind;
+    if (this.shown !== `${kind} ${look}`) {
+      this.shown = `${kind} ${look}`;
+      this.node.dataset.state = look;
+      this.pill.replaceChildren(sign(look), STATES[kind] ?? kind);
     }
     const has = profile.expires_at !== null && kind !== "none";
     const left = has ? profile.expires_at - now : 0;
-    say(this.left, leftWords(kind, has, left));
+    say(this.left, leftWords(profile, kind, has, left));
     this.left.classList.toggle("none", !has || kind === "dead" || left <= 0);
     this.meter.hidden = !has && kind !== "none" && kind !== "dead";
     this.drawMeter(has && kind !== "dead", left);
@@ -144,15 +150,20 @@ function aged(profile, now) {
   return profile.state;
 }
 
-function leftWords(kind, has, left) {
+/** Whether requests of it are refused until something is mended. */
+function isStuck({ trouble }, kind) {
+  return Boolean(trouble) && ["none", "expired", "dead"].includes(kind);
+}
+
+function leftWords(profile, kind, has, left) {
   if (kind === "dead") return "The server refuses this token";
-  if (kind === "none") return "No token yet";
+  if (kind === "none") return profile.trouble ? "No token" : "No token yet";
   if (!has) return "Nobody knows when it ends";
   return left > 0 ? `${countdown(left)} left` : "It has ended";
 }
 
 function momentWords(profile, kind, has, now) {
-  if (profile.trouble && kind !== "fresh" && kind !== "stale") return "What mends it stands at the top of the page.";
+  if (isStuck(profile, kind)) return "What mends it stands at the top of the page.";
   if (kind === "none") return "The first request that needs one obtains it.";
   if (kind === "dead" && profile.can.renew) return "The next request renews it before it is sent.";
   if (!profile.can.renew && !has) return "Nobody renews it: another one comes by hand.";
@@ -173,13 +184,16 @@ function facts(profile, now) {
   if (profile.refresh_ends_at !== null) {
     const left = profile.refresh_ends_at - now;
     const ends = day(profile.refresh_ends_at);
-    const words = left > 0 ? `until ${ends}, ${duration(left)} more` : `ended ${ends}`;
-    rows.push(["refresh token", words, Boolean(profile.refresh_hint) || left <= 0]);
+    const isRefused = profile.trouble?.code === REFUSED;
+    const open = left > 0 ? `until ${ends}, ${duration(left)} more` : `ended ${ends}`;
+    const isBad = isRefused || Boolean(profile.refresh_hint) || left <= 0;
+    rows.push(["refresh token", isRefused ? "refused by the server" : open, isBad]);
   }
   const { last } = profile;
   if (last) {
     const ago = duration(now - last.at);
-    const words = last.words || `${last.outcome} (${last.cause})`;
+    const isTold = last.outcome === "failed" && profile.trouble;
+    const words = isTold ? "failed" : last.words || last.outcome;
     rows.push(["last renewal", `${ago} ago: ${words}`, last.outcome === "failed"]);
   } else if (profile.renewed_at !== null) {
     rows.push(["last renewal", `${duration(now - profile.renewed_at)} ago`]);
