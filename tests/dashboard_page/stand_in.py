@@ -186,8 +186,9 @@ class Static(Handler):
 
 if __name__ == "__main__":
     import canned
+    from hours import busy
 
-    shown = StandIn(canned.busy(time.time()), int(sys.argv[1]))
+    shown = StandIn(busy(time.time()), int(sys.argv[1]))
     for each in shown.document["requests"]:
         shown.stories[each["id"]] = canned.healed(each)
     threading.Event().wait()

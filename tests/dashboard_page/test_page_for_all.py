@@ -7,11 +7,12 @@ from playwright.sync_api import expect
 
 import canned
 from browsing import kept, violations
+from hours import busy
 
 
 def wrong(now):
     """Return a busy state with a dead profile, in front of the sandbox."""
-    document = canned.busy(now)
+    document = busy(now)
     document["requests"] = document["requests"][:30]
     document["profiles"][0] = canned.dead("dev", now)
     document["troubles"] = [

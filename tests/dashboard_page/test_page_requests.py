@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 import canned
+from hours import busy
 
 MOST = 1000
 
 
 def test_a_request_is_told_in_every_column(visit):
     """Time, client and user, method, where, profile, verdict, reason, status, ms."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     row = seen.row("/2.0/folders/301/items")
     for words in ("127.0.0.1", "GET", "api.box.com", "dev", "inject", "replayed"):
         expect(row).to_contain_text(words)
@@ -46,7 +47,7 @@ def test_new_requests_come_on_top_of_those_that_stay(visit):
 
 def test_the_filter_finds_words_of_any_column(visit):
     """All words must be there, in any case; new rows are filtered as well."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     page, count = seen.page, seen.page.locator("#count")
     box = page.get_by_role("searchbox", name="Filter")
     rows = page.locator("tbody tr:visible")
@@ -70,7 +71,7 @@ def test_the_filter_finds_words_of_any_column(visit):
 @pytest.mark.parametrize("by", ["click", "Enter"])
 def test_a_replayed_request_is_explained(visit, by):
     """The rule, the steps, the challenge in words, the renewal, the replay."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     page, row = seen.page, seen.row("/2.0/folders/301/items")
     request = seen.server.document["requests"][3]
     seen.server.stories["r301"] = canned.healed(request)
@@ -101,7 +102,7 @@ def test_a_replayed_request_is_explained(visit, by):
 
 def test_a_refused_request_says_what_to_do(visit):
     """The reason, the failed renewal, and the command that mends it."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     request = seen.server.document["requests"][2]
     seen.server.stories["r302"] = canned.story(
         request,
@@ -125,7 +126,7 @@ def test_a_refused_request_says_what_to_do(visit):
 
 def test_a_request_that_is_not_kept_any_more_is_told(visit):
     """What the server has forgotten is said to be forgotten."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     seen.row("/2.0/files/77").click()
 
     dialog = seen.page.get_by_role("dialog")
@@ -138,7 +139,7 @@ def test_a_request_that_is_not_kept_any_more_is_told(visit):
 
 def test_a_click_beside_the_explanation_closes_it(visit):
     """One into its empty part does not."""
-    seen = visit(canned.busy, viewport={"width": 1280, "height": 2000})
+    seen = visit(busy, viewport={"width": 1280, "height": 2000})
     seen.server.stories["r304"] = canned.story(seen.server.document["requests"][0])
     seen.row("/2.0/files/77").click()
     dialog = seen.page.get_by_role("dialog")
@@ -152,7 +153,7 @@ def test_a_click_beside_the_explanation_closes_it(visit):
 
 def test_the_list_is_walked_by_keys(visit):
     """One stop of Tab; the arrows, PageDown, Home and End go from row to row."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     rows = seen.page.locator("tbody tr")
     expect(rows.locator("button[tabindex='0']")).to_have_count(1)
     rows.first.get_by_role("button").focus()

@@ -7,11 +7,12 @@ import re
 from playwright.sync_api import expect
 
 import canned
+from hours import busy
 
 
 def test_lives_and_marks_say_what_they_are(visit):
     """Each has its words for who cannot see it, and each kind its own shape."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     lane = seen.page.get_by_role("group", name="dev")
     lives, marks = lane.locator(".life"), lane.locator(".mark")
 
@@ -50,7 +51,7 @@ def test_marks_of_a_kind_that_lie_together_are_one_with_a_number(visit):
 
 def test_what_is_pointed_at_says_what_it_is(visit):
     """Hover and focus show the words, Escape and leaving take them away."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     tip = seen.page.locator(".tip")
     mark = seen.page.locator("#picture .mark[data-kind=revoked]")
 
@@ -66,7 +67,7 @@ def test_what_is_pointed_at_says_what_it_is(visit):
 
 def test_the_picture_is_walked_by_keys(visit):
     """One stop of Tab; the arrows walk in a lane and to another; Enter opens."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     page = seen.page
     seen.server.stories["r301"] = canned.healed(seen.server.document["requests"][3])
     expect(page.locator("#picture [tabindex='0']")).to_have_count(1)
@@ -96,7 +97,7 @@ def test_the_picture_is_walked_by_keys(visit):
 
 def test_another_time_shows_what_was_then(visit):
     """In 15 minutes are two lives and no revocation, in 6 hours six lives."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     lives = seen.page.locator("#picture .life")
     seen.page.get_by_label("15 min", exact=True).check()
     expect(lives).to_have_count(2)
@@ -107,7 +108,7 @@ def test_another_time_shows_what_was_then(visit):
 
 def test_what_comes_is_drawn_at_once(visit):
     """A revocation that is told of ends the life and leaves its mark."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     ended = {"ended_at": seen.now, "end": "revoked"}
     life = canned.life("jwt", "b07e11d9", seen.now - 1200, **ended)
     mark = canned.mark("jwt", seen.now, "revoked", "the tokens are revoked")
@@ -122,7 +123,7 @@ def test_what_comes_is_drawn_at_once(visit):
 
 def test_the_focus_stays_when_others_go(visit):
     """Marks that leave the picture take the focus from none that stays."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     mark = seen.page.locator("#picture .mark[data-kind=revoked]")
     mark.focus()
     lives, marks = (seen.server.document[each] for each in ("lives", "marks"))
@@ -133,7 +134,7 @@ def test_the_focus_stays_when_others_go(visit):
 
 def test_the_same_stands_there_in_words(visit):
     """A list that needs no picture, the newest first, brought up to date."""
-    seen = visit(canned.busy)
+    seen = visit(busy)
     told = seen.page.locator("#told-list")
     seen.page.get_by_text("The same in words").click()
     expect(told).to_contain_text("revoked: the tokens are revoked and deleted")
