@@ -17,7 +17,7 @@ from everbearer.cli.stage import Stage
 from needs import need
 
 RUNS_ON = {"sandbox", "serve"}  # until they are stopped
-ELSEWHERE = {"demo", "login"}  # test_cli_demo and test_login run them
+ELSEWHERE = {"demo", "login", "dashboard"}  # test_cli_demo, test_login, and below
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,13 @@ def test_the_example_of_a_command_works(name, sandbox):
     assert (done.returncode, "error" in done.stderr) == (0, False), done.stderr
 
 
-def test_the_example_of_serve_works(sandbox):
+def test_the_examples_of_serve_and_dashboard_work(sandbox):
     """It serves; the address is another one, since the usual may be taken."""
     more = ["--listen", "127.0.0.1:0", "--", "--set", "confdir=mitmproxy"]
     child = sandbox.everbearer(*words("serve"), *more)
-    child.wait_for("try: curl")
+    child.wait_for("dashboard on")
+    link = sandbox.output(*words("dashboard"), "--no-browser")
+    assert "/open?ticket=" in link
     assert sandbox.stop(child) == 0
 
 
