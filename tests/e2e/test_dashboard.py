@@ -136,7 +136,8 @@ def test_logging_in_from_the_page(place: Place, sandbox: Sandbox):
     told = json.loads(watcher.wants(name, "login")[1])
     again = json.loads(watcher.wants(name, "login")[1])
     person = Person(place, sandbox)
-    last = person.returns(person.decides(told["url"]))
+    with person.web:
+        last = person.returns(person.decides(told["url"]))
 
     assert again["url"] == told["url"]
     assert "You are logged in" in last.text
