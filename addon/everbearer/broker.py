@@ -50,8 +50,7 @@ if TYPE_CHECKING:
     from everbearer.settings.source import Load
     from everbearer.stores.contract import Store
 
-type Objections = Callable[[RuleSet], Iterable[Problem]]
-"""Says what speaks against rules, where a proxy runs already."""
+type Objections = Callable[[RuleSet], Iterable[Problem]]  # to a reload
 
 _WATCH_EVERY: Final = 1.0
 """Seconds between two looks at the files of the configuration."""
@@ -97,6 +96,7 @@ class Broker:
         # Of profiles that a reload took away as well: requests are under way.
         self._schemes: dict[str, str] = {}
         self._tasks = Tasks()
+        self.keep = self._tasks.spawn  # what it begins has ended before `stop` has
         self._store = store or open_store(settings.store)
         self._parts = self._store, self._clock, self.publish, self._tasks
         self._running = self._build(settings, None)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from canary import Canaries, written
 from harness import Place, Proxy, Sandbox
-from person import Person
+from person import LOOK, Person
 from watcher import Stream, Watcher
 
 ME = "https://api.box.com/2.0/users/me"
+WATCHING = ("-s", str(Path(__file__).with_name("watching_script.py")))
 
 
 @pytest.fixture
@@ -145,6 +148,32 @@ def test_logging_in_from_the_page(place: Place, sandbox: Sandbox):
     assert watcher.profile(name)["state"] == "fresh"
     assert proxy.curl(ME).status == 200
     stream.close()
+
+
+def test_a_login_that_is_under_way_is_saved_before_the_end(
+    place: Place, sandbox: Sandbox
+):
+    """The code is spent when the proxy is told to stop: what it brings is kept."""
+    config = sandbox.state / "login.toml"
+    proxy = Proxy(place, config, mitmproxy=WATCHING)
+    watcher = Watcher(place, proxy, config).enter()
+    (name,) = [each["name"] for each in watcher.state["profiles"]]
+    told = json.loads(watcher.wants(name, "login")[1])
+    held = sandbox.hold(path="/oauth2/token")
+    person = Person(place, sandbox)
+    with person.web, ThreadPoolExecutor() as pool:
+        # The page on which the browser ends may be gone by then.
+        pool.submit(person.returns, person.decides(told["url"]))
+        sandbox.wait(1, path="/oauth2/token")
+        proxy.process.child.send_signal(signal.SIGTERM)
+        proxy.process.wait_for("watching: stopping")
+        assert sandbox.token_requests()[0]["held"]
+        sandbox.release(held)
+        assert proxy.process.child.wait(LOOK) == 0
+    assert "Traceback" not in proxy.process.output
+
+    assert Proxy(place, config).curl(ME).status == 200
+    assert [entry["status"] for entry in sandbox.token_requests()] == [200]
 
 
 def test_a_link_lets_in_once(place: Place, proxy: Proxy, config: Path):

@@ -41,16 +41,22 @@ class Actions:
             return None
         if not can(profile)[action]:
             return _failed(f"{name}: {_CANNOT[action]}", "")
-        try:
-            # Shielded: who closes the page does not break off what has begun.
-            return await asyncio.shield(self._by_name[action](profile))
-        except EverbearerError as error:
-            hint = self._broker.standing.in_full(error.hint)
-            return _failed(f"{name}: {error.message}", hint)
+        # Shielded: who closes the page does not break off what has begun.
+        done = self._done(profile, self._by_name[action])
+        return await asyncio.shield(self._broker.keep(done, f"{action} {name}"))
 
     async def stop(self) -> None:
         """End the logins that wait for an answer."""
         await self._logins.stop()
+
+    async def _done(
+        self, profile: Profile, act: Callable[[Profile], Awaitable[Done]]
+    ) -> Done:
+        try:
+            return await act(profile)
+        except EverbearerError as error:
+            hint = self._broker.standing.in_full(error.hint)
+            return _failed(f"{profile.name}: {error.message}", hint)
 
     async def _renew(self, profile: Profile) -> Done:
         token = await self._broker.manager(profile.name).renew()

@@ -15,6 +15,7 @@ from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
     from everbearer.broker import Broker
+    from everbearer.oauth.authorization import Code
     from everbearer.settings.model import Profile
 
 _PATIENCE: Final = 600.0
@@ -64,6 +65,15 @@ class Logins:
             task.cancel()
         await self._tasks.drain()
 
+    async def _exchange(
+        self, name: str, login: Login, code: Code
+    ) -> EverbearerError | None:
+        try:
+            await self._broker.consent(name).log_in(login, code, lambda: None)
+        except EverbearerError as error:
+            return error
+        return None
+
     async def _finish(self, name: str, listener: Listener, login: Login) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -73,9 +83,10 @@ class Logins:
             try:
                 if isinstance(answer, Denied):
                     raise refusal_of(answer, name)
-                consent = self._broker.consent(name)
-                # Shielded: what the code brings is saved, whoever stops.
-                await asyncio.shield(consent.log_in(login, answer, lambda: None))
+                # Kept and shielded: what the code brings is saved, whoever stops.
+                kept = self._broker.keep(self._exchange(name, login, answer), "log in")
+                if error := await asyncio.shield(kept):
+                    raise error
             except EverbearerError as error:
                 hint = self._broker.standing.in_full(error.hint)
                 listener.conclude(not_logged_in(error, hint))
