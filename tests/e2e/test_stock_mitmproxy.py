@@ -252,6 +252,7 @@ def test_listeners_on_ipv6_serve(
     listeners_on_ipv6 = (
         f'[[listeners]]\naddress = "[::1]:{ports[0]}"\n'
         f'[[listeners]]\naddress = "[::1]:{ports[1]}"\nreverse = "{API}"\n'
+        "[dashboard]\nenabled = false\n"
     )
     config = sandbox.config("ipv6", listeners_on_ipv6, source="client_credentials")
     confdir = place.root / "mitmproxy"
