@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from samples import AT, exchanged, renewed, settings
+from samples import AT, exchanged, renewed, settings, view
 
 from everbearer.broker import Broker
+from everbearer.dashboard.answers import as_json
 from everbearer.dashboard.collector import Collector
 from everbearer.dashboard.feed import PING, READERS, Feed, Reader
 from everbearer.dashboard.state import Instance, SetUp, State
@@ -118,6 +119,21 @@ async def test_only_what_changes_is_told(state: State):
     await feed.tick(2.0)
     messages = dict(told(await reader.next(0)))
     assert set(messages) == {"profiles", "lives"}
+    feed.close()
+
+
+async def test_bytes_that_are_no_text_blind_nobody(state: State):
+    """A path of such bytes is told to readers and in the state as it is."""
+    feed = Feed(state)
+    reader = await feed.join()
+    told(await reader.next(0))
+    path = b"/2.0/\xff\xed\xa0\x80".decode("utf-8", "surrogateescape")
+    state.known(exchanged(1, path=path, view=view(path=path)))
+    await feed.tick(0)
+    text = await reader.next(0)
+    assert text is not None
+    assert told(text.encode().decode())[0][1][0]["path"] == path
+    assert json.loads(as_json(state.document()).body)["requests"][0]["path"] == path
     feed.close()
 
 

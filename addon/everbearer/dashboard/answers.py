@@ -43,8 +43,14 @@ def as_json(value: Any, status: int = 200) -> Answer:
 
 
 def written(value: Any) -> str:
-    """Return the JSON of *value*; a number that JSON lacks is a mistake of ours."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """
+    Return the JSON of *value*, which UTF-8 has whatever clients sent.
+
+    A number that JSON lacks is a mistake of ours.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # A path of bytes that are no text has half a surrogate for each: as an escape.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def page(title: str, text: str, status: int, head: str = "") -> Answer:
