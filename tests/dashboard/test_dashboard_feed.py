@@ -10,7 +10,7 @@ from samples import AT, exchanged, renewed, settings, view
 
 from everbearer.broker import Broker
 from everbearer.dashboard.answers import as_json
-from everbearer.dashboard.collector import Collector
+from everbearer.dashboard.collector import MOST, Collector
 from everbearer.dashboard.feed import PING, READERS, Feed, Reader
 from everbearer.dashboard.state import Instance, SetUp, State
 from everbearer.errors import StoreError
@@ -134,6 +134,29 @@ async def test_bytes_that_are_no_text_blind_nobody(state: State):
     assert text is not None
     assert told(text.encode().decode())[0][1][0]["path"] == path
     assert json.loads(as_json(state.document()).body)["requests"][0]["path"] == path
+    feed.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"path": "/" + "\x01" * 60_000},
+        {"method": "\x01" * 60_000, "view": view(method="\x01" * 60_000)},
+        {"rejected": "a", "challenge": '"' * 4_000},
+    ],
+)
+async def test_no_client_makes_the_state_too_long_for_readers(
+    state: State, sent: dict[str, object]
+):
+    """A full memory of the longest requests and marks is told to who opens the page."""
+    now = state.now
+    for number in range(2 * MOST):
+        state.known(exchanged(number, **sent, at=now))
+    feed = Feed(state)
+    reader = await feed.join()
+    ((name, document),) = told(await reader.next(0))
+    assert name == "state"
+    assert len(document["requests"]) == MOST
     feed.close()
 
 

@@ -31,7 +31,12 @@ MOST: Final = 1000
 """Requests that are kept."""
 
 _LONGEST: Final = 2048
-"""Characters of a path that are kept, and of what its client sent beside it."""
+"""Characters of what a client sent that are kept of what was decided about."""
+
+_PATH: Final = 512
+_METHOD: Final = 32
+_WORDS: Final = 256
+"""Characters that are kept of each: a full state fits into a reader's queue."""
 
 
 class Collector:
@@ -110,7 +115,7 @@ class Collector:
         self.count += 1
         if event.rejected:
             self.timeline.end(event.profile, event.at, "rejected", event.rejected)
-            words = f"answered 401{_because(event.challenge)}"
+            words = f"answered 401{_because(event.challenge)}"[:_WORDS]
             # It is told of when it has ended; its 401 came before the renewal.
             begun = event.at - event.duration
             mark = Mark(begun, event.profile, "rejected", words, event.id)
@@ -142,7 +147,8 @@ class Collector:
         words: str,
         request: str = "",
     ) -> None:
-        self.timeline.mark(Mark(event.at, event.profile, kind, words, request))
+        short = words[:_WORDS]
+        self.timeline.mark(Mark(event.at, event.profile, kind, short, request))
 
 
 _CAUSES: Final = {
@@ -178,10 +184,12 @@ def _kept(event: Exchanged) -> Exchanged:
     if view is not None:
         fields = (view.profile_fields, view.authorities, view.origins, view.as_user)
         if (
-            len(view.path) > _LONGEST
+            len(view.path) + len(view.method) > _LONGEST
             or sum([len(text) for texts in fields for text in texts]) > _LONGEST
         ):
             view = None
-    if len(event.path) <= _LONGEST and view is event.view:
+    is_short = len(event.path) <= _PATH and len(event.method) <= _METHOD
+    if is_short and view is event.view:
         return event
-    return replace(event, path=event.path[:_LONGEST], view=view)
+    path, method = event.path[:_PATH], event.method[:_METHOD]
+    return replace(event, path=path, method=method, view=view)

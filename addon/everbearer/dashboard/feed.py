@@ -27,7 +27,7 @@ _STATUS_EVERY: Final = 3.0
 _TIMELINE_EVERY: Final = 1.0
 """Seconds between two tellings of the timeline, which is told as a whole."""
 
-_BEHIND: Final = 4 * 1024 * 1024
+_BEHIND: Final = 8 * 1024 * 1024
 """Characters that wait for a reader; the whole state is less."""
 
 READERS: Final = 32
