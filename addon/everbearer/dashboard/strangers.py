@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from everbearer.users.connection import owner_of
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _ROOT: Final = 0
 
+_LOOK: Final = ThreadPoolExecutor(1, "look whose connection it is")
+"""Of its own: who asks too much here keeps no renewal waiting for a thread."""
+
 
 async def is_strangers(connection: socket.socket) -> bool:
     """Tell whether another user than this one (or root) opened *connection*."""
@@ -26,5 +30,6 @@ async def is_strangers(connection: socket.socket) -> bool:
         client, server = connection.getpeername()[:2], connection.getsockname()[:2]
     except OSError:  # it is gone
         return True
-    uid = await asyncio.to_thread(owner_of, client, server)
+    loop = asyncio.get_running_loop()
+    uid = await loop.run_in_executor(_LOOK, owner_of, client, server)
     return uid is not None and uid not in {os.geteuid(), _ROOT}
