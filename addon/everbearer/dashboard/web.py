@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
-from tornado.web import Application, RequestHandler
+from tornado.web import Application, HTTPError, RequestHandler
 
 from everbearer.dashboard.answers import (
     ENTERED,
@@ -148,7 +148,9 @@ class _Guarded(RequestHandler):
     @override
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         # What was asked may hold anything: it is not logged.
-        if isinstance(value, Exception) and not isinstance(value, StreamClosedError):
+        # A bad request is no failure of ours, and no reason to fill the log.
+        expected = (StreamClosedError, HTTPError)
+        if isinstance(value, Exception) and not isinstance(value, expected):
             report("the dashboard failed", value)
 
     def _is_let_in(self) -> bool:

@@ -1,0 +1,53 @@
+"""What its HTTP does with requests that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from samples import settings
+
+from everbearer.broker import Broker
+from everbearer.dashboard.collector import Collector
+from everbearer.dashboard.running import Place, running
+from everbearer.dashboard.session import KEY_BYTES, Keys
+from everbearer.dashboard.state import Instance
+from everbearer.proxy.addresses import bound_to
+from everbearer.secret import Secret
+from everbearer.stores.memory import MemoryStore
+
+pytestmark = pytest.mark.real
+
+FORM = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 3\r\n"
+
+
+async def ask(port: int, line: str, fields: str = "", body: str = "") -> bytes:
+    """Send a request as it is written; return the first line of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    host = f"Host: 127.0.0.1:{port}\r\nConnection: close\r\n"
+    writer.write(f"{line} HTTP/1.1\r\n{host}{fields}\r\n{body}".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.partition(b"\r\n")[0]
+
+
+async def test_who_asks_nonsense_fills_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """Any page and any user can send it: it is refused, and no failure of ours."""
+    config = settings(tmp_path)
+    broker = Broker(config, lambda: config, store=MemoryStore())
+    key = Secret("k" * KEY_BYTES)
+    place = Place(bound_to("127.0.0.1", 0), Keys(key, key))
+    instance = Instance("1.0", 1, lambda _: "", lambda _: ())
+    _, port = place.address
+    with caplog.at_level(logging.WARNING):
+        async with running(place, broker, Collector(), instance, {}):
+            assert b" 405 " in await ask(port, "FOO /")
+            assert b" 400 " in await ask(port, "GET /open?ticket=%ff")
+            assert b" 400 " in await ask(port, "POST /", FORM, "xyz")
+    place.listening.close()
+    assert caplog.messages == []
