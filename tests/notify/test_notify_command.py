@@ -114,6 +114,45 @@ async def test_one_that_does_not_end_is_killed_with_its_children(tmp_path: Path)
             await gone(pid)
 
 
+@pytest.mark.real
+async def test_one_for_which_there_is_no_thread_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is told, and the next one of the profile runs."""
+    bench = Bench(tmp_path)
+
+    def start(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr("everbearer.notify.command.Thread.start", start)
+        bench.start("open('first', 'w')")
+    bench.start("open('next', 'w')")
+    await bench.idle()
+    assert (tmp_path / "next").exists()
+    assert not (tmp_path / "first").exists()
+    [told] = bench.told
+    assert "there are too many threads" in told
+
+
+@pytest.mark.real
+async def test_one_that_cannot_be_killed_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One that is another user's by now (sudo) is waited for, and told."""
+    bench = Bench(tmp_path, patience=0.2)
+
+    def killpg(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("everbearer.notify.command.os.killpg", killpg)
+    bench.start("import time; time.sleep(0.5)")
+    bench.start("open('next', 'w')")
+    await bench.idle()
+    assert (tmp_path / "next").exists()
+    assert "did not end within 0.2 seconds" in bench.told[0]
+
+
 async def gone(pid: int) -> None:
     """Wait for the end of a process that is not ours; raises ProcessLookupError."""
     deadline = time.monotonic() + 10

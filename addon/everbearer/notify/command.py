@@ -84,7 +84,11 @@ class Runner:
                 loop.call_soon_threadsafe(self._ended, profile, why, loop)
 
         # No one waits for it at the end: what it tells is told all the same.
-        Thread(target=work, name="notify", daemon=True).start()
+        try:
+            Thread(target=work, name="notify", daemon=True).start()
+        except RuntimeError:  # no thread can be had; the next one may
+            why = "cannot be started (there are too many threads)"
+            loop.call_soon(self._ended, profile, why, loop)
 
     def _ended(self, profile: str, why: str, loop: asyncio.AbstractEventLoop) -> None:
         if why and not self._failed:
@@ -116,7 +120,8 @@ def _outcome(run: Run, patience: float) -> str:
         status = process.wait(patience)
     except subprocess.TimeoutExpired:
         # The group: a child of it would outlive it.
-        with suppress(ProcessLookupError):
+        # Another user's by now (sudo) ends when it wants to.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return f"did not end within {patience:g} seconds and was killed"
