@@ -40,7 +40,7 @@ async def here(
 async def done(here: Shown, command: str) -> None:
     """Run a command, and wait for what it does in the background."""
     here.context.master.commands.execute(command)
-    await here.part(EverbearerCommands)._tasks.drain()
+    await here.part(EverbearerCommands)._broker._tasks.drain()
 
 
 def completions(here: Shown, command: str) -> list[str]:
@@ -134,14 +134,14 @@ async def test_what_goes_wrong_is_told_with_what_to_do(here: Shown, caplog):
 
     commands = here.part(EverbearerCommands)
     commands._do(fails(), "fail")
-    await commands._tasks.drain()
+    await commands._broker._tasks.drain()
     assert "everbearer: nobody answers; try again later" in caplog.text
 
     async def breaks() -> None:
         raise RuntimeError(TOKEN)
 
     commands._do(breaks(), "break")
-    await commands._tasks.drain()
+    await commands._broker._tasks.drain()
     assert "a command failed: RuntimeError" in caplog.text
     assert TOKEN not in caplog.text
 
@@ -151,7 +151,7 @@ async def test_a_command_does_not_wait(here: Shown, caplog):
     here.context.master.commands.execute("everbearer.status")
     assert caplog.text == ""
 
-    await here.part(EverbearerCommands)._tasks.drain()
+    await here.part(EverbearerCommands)._broker._tasks.drain()
     assert "ccg (default)" in caplog.text
 
 

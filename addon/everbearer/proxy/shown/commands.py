@@ -24,7 +24,6 @@ from everbearer.proxy.shown.telling import REQUEST
 from everbearer.report import report
 from everbearer.settings.problems import unknown_profile
 from everbearer.spans import duration
-from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -46,7 +45,6 @@ class EverbearerCommands:
     def __init__(self, broker: Broker, stories: Stories) -> None:
         self._broker = broker
         self._stories = stories
-        self._tasks = Tasks()
 
     def load(self, loader: Loader) -> None:
         """Make the commands known."""
@@ -108,7 +106,7 @@ class EverbearerCommands:
         return profile
 
     def _do(self, work: Coroutine[object, object, None], name: str) -> None:
-        self._tasks.spawn(_guarded(work), name=name)
+        self._broker.keep(_guarded(work), name)
 
     async def _tell_status(self) -> None:
         broker = self._broker
