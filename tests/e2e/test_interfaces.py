@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import signal
 import socket
 import struct
@@ -56,6 +57,7 @@ class Terminal:
         )
         os.close(terminal)
         self._controller = controller
+        self._hung_up = threading.Event()
         self.alive = threading.Event()
         self.alive.set()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -63,7 +65,9 @@ class Terminal:
 
     def _read(self) -> None:
         # A terminal whose program has ended answers with an error.
-        while True:
+        while not self._hung_up.is_set():
+            if not select.select([self._controller], [], [], 0.1)[0]:
+                continue
             try:
                 piece = os.read(self._controller, 65536)
             except OSError:
@@ -76,6 +80,12 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._controller, text.encode())
 
+    def hang_up(self) -> None:
+        """Let the terminal be gone, as one is whose window was closed."""
+        self._hung_up.set()
+        self._reader.join()
+        os.close(self._controller)
+
     def close(self) -> int:
         try:
             return self.child.wait(START)
@@ -84,8 +94,9 @@ class Terminal:
             self.child.wait()
             raise AssertionError(f"did not quit: {bytes(self.screen)!r}") from None
         finally:
-            self._reader.join(5)
-            os.close(self._controller)
+            if not self._hung_up.is_set():
+                self._reader.join(5)
+                os.close(self._controller)
 
 
 def by_port(place: Place, port: int, alive: threading.Event) -> Answer:
@@ -104,11 +115,11 @@ def by_port(place: Place, port: int, alive: threading.Event) -> Answer:
 
 
 @pytest.mark.parametrize("by", ["stock", "serve"])
-@pytest.mark.parametrize("how", ["keys", "signal"])
+@pytest.mark.parametrize("how", ["keys", "signal", "closed window"])
 def test_the_console_starts_serves_and_quits(
     place: Place, sandbox: Sandbox, ports: tuple[int, int], by: str, how: str
 ):
-    """On a terminal: a request is answered, `q` and `y` end it, so does SIGTERM."""
+    """On a terminal: it answers; `q` and `y`, SIGTERM and a closed window end it."""
     config = sandbox.state / "client_credentials.toml"
     confdir = ("--set", f"confdir={place.root / 'mitmproxy'}")
     if by == "stock":
@@ -126,10 +137,13 @@ def test_the_console_starts_serves_and_quits(
     finally:
         if how == "keys":
             terminal.type("qy")
+        elif how == "closed window":
+            terminal.hang_up()
+            terminal.child.send_signal(signal.SIGHUP)  # as the kernel does then
         else:
             terminal.child.send_signal(signal.SIGTERM)
         code = terminal.close()
-    assert code == 0
+    assert code == (-signal.SIGHUP if how == "closed window" else 0)
     assert b"Traceback" not in terminal.screen
     assert not Canaries(sandbox).in_bytes(bytes(terminal.screen))
 

@@ -37,12 +37,16 @@ class EverbearerLife:
         self._watching: list[asyncio.Task[None]] = []
 
     def running(self) -> None:
-        """Watch the configuration; reload it on SIGHUP."""
+        """Watch the configuration; reload it on SIGHUP, which ends the console."""
         loop = asyncio.get_running_loop()
         self._watching = [
             self._tasks.spawn(self._broker.watch(), name="watch the configuration"),
             self._tasks.spawn(self._broker.keep_alive(), name="keep grants alive"),
         ]
+        if hasattr(ctx.master, "prompt_for_exit"):
+            # The console: its terminal has gone, without which it never ends, and
+            # reads the end of it as fast as it can.
+            return
         # Not on every platform, and not outside the main thread.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(signal.SIGHUP, self._broker.reload_soon)
