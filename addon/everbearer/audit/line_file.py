@@ -35,6 +35,7 @@ class LineFile:
         self._max_size = max_size
         self._keep = keep
         self._file: int | None = None
+        self._is: os.stat_result | None = None
         self._torn = False
 
     def append(self, line: bytes) -> None:
@@ -65,15 +66,20 @@ class LineFile:
         """Let go of the file; the next line opens it again."""
         if self._file is not None:
             os.close(self._file)
-            self._file = None
+            self._file = self._is = None
 
     def _current(self, more: int) -> int:
         """Return the file that has the name now, and room for *more* bytes."""
-        if self._file is not None and not self._has_the_name(self._file):
-            self.close()
+        size = 0
+        if self._file is not None:
+            named = self._named()  # one question, for each line
+            if named is None or not os.path.samestat(named, self._of(self._file)):
+                self.close()
+            else:
+                size = named.st_size
         if self._file is None:
             self._file = self._open()
-        size = os.fstat(self._file).st_size
+            size = os.fstat(self._file).st_size
         if size and size + more > self._max_size and self._make_way(self._file):
             self.close()
             self._file = self._open()
@@ -87,11 +93,22 @@ class LineFile:
             self._path.parent.mkdir(_FOLDER, parents=True, exist_ok=True)
             return os.open(self._path, flags, _MODE)
 
-    def _has_the_name(self, file: int) -> bool:
+    def _of(self, file: int) -> os.stat_result:
+        """Return which file it is, which stays so; its size is that of the start."""
+        if self._is is None:
+            self._is = os.fstat(file)
+        return self._is
+
+    def _named(self) -> os.stat_result | None:
+        """Return which file has the name now."""
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(file))  # noqa: PTH116 - a third of its time, for each line
+            return os.stat(self._path)  # noqa: PTH116 - a third of its time, for each line
         except FileNotFoundError:
-            return False
+            return None
+
+    def _has_the_name(self, file: int) -> bool:
+        named = self._named()
+        return named is not None and os.path.samestat(named, self._of(file))
 
     def _make_way(self, file: int) -> bool:
         """Give the names on, unless somebody else does it just now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.events import (
@@ -23,7 +25,7 @@ from everbearer.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from everbearer.events import Event
 
@@ -68,6 +70,15 @@ SCHEMA: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
 """By event: its name in the file, and its members beside `v`, `at` and `event`."""
 
 _TIMES: Final = frozenset({"expires_at", "retry_at", "ends_at"})
+_DURATION: Final = "duration"
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_READ: Final = {
+    kind: (name, members, attrgetter(*members))
+    for kind, (name, members) in SCHEMA.items()
+}
+"""Each request has a line: what can be found out beforehand is."""
 
 
 def line_of(event: Event) -> bytes:
@@ -76,33 +87,36 @@ def line_of(event: Event) -> bytes:
 
     Times are RFC 3339 in UTC, null for none; durations are seconds.
     """
-    name, members = SCHEMA[type(event)]
-    told = ((member, _told(member, getattr(event, member))) for member in members)
+    name, members, read = _READ[type(event)]
+    values = read(event)
+    told = dict(zip(members, values if len(members) > 1 else (values,), strict=True))
+    if _DURATION in told:
+        told[_DURATION] = round(told[_DURATION], 6)
+    for member in _TIMES.intersection(told):
+        told[member] = _time(told[member]) if told[member] else None
     return _line(event.at, name, told)
 
 
 def gap(at: float, lost: int) -> bytes:
     """Return the line in place of *lost* ones that could not be written."""
-    return _line(at, "lines_lost", [("count", lost)])
+    return _line(at, "lines_lost", {"count": lost})
 
 
-def _line(at: float, name: str, told: Iterable[tuple[str, Any]]) -> bytes:
-    head = {"v": VERSION, "at": _time(at), "event": name}
-    text = json.dumps(head | dict(told), ensure_ascii=False, separators=(",", ":"))
+def _line(at: float, name: str, told: Mapping[str, Any]) -> bytes:
+    text = _encode({"v": VERSION, "at": _time(at), "event": name, **told})
     # What clients sent may hold what is no text.
     return text.encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _told(member: str, value: Any) -> Any:
-    if member in _TIMES:
-        return _time(value) if value else None
-    return round(value, 6) if isinstance(value, float) else value
 
 
 def _time(at: float) -> str | None:
     """Return it with milliseconds; None for what no calendar has."""
     try:
-        moment = dt.datetime.fromtimestamp(at, dt.UTC)
+        second, rest = divmod(round(at * 1_000_000), 1_000_000)
+        return f"{_second(second)}.{rest // 1000:03}Z"
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=8)  # lines of one second come one after the other
+def _second(at: int) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
