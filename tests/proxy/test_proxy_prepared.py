@@ -71,7 +71,7 @@ async def test_the_time_until_a_request_could_leave(tmp_path: Path):
     broker = Broker(settings, lambda: settings, store=store, clock=Ticking())
     events: list[Event] = []
     broker.subscribe(events.append)
-    front = assemble(broker, frozenset(), keep_bodies=False).front
+    front = assemble(broker, frozenset(), looked_at=False).front
     [tokens] = [each for each in front if isinstance(each, EverbearerTokens)]
     with taddons.context():
         for flow in (asked(), asked(origin="https://evil.example")):
