@@ -48,6 +48,8 @@ async def test_who_asks_nonsense_fills_no_log(
         async with running(place, broker, Collector(), instance, {}):
             assert b" 405 " in await ask(port, "FOO /")
             assert b" 400 " in await ask(port, "GET /open?ticket=%ff")
-            assert b" 400 " in await ask(port, "POST /", FORM, "xyz")
+            # Older versions of tornado look at the form later than at the rest.
+            refused = (await ask(port, "POST /", FORM, "xyz")).split()[1]
+            assert refused in {b"400", b"403"}
     place.listening.close()
     assert caplog.messages == []

@@ -9,6 +9,7 @@ whose dashboard nobody opens does not pay for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class Served:
 
 def make_server(served: Served) -> HTTPServer:
     """Return the server, which listens nowhere yet."""
+    # It warns of what is malformed, which any page and any user can send.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     application = Application(
         [
             (r"/api/events", _Events, {"served": served}),
