@@ -54,6 +54,8 @@ class Terminal:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
+            # Whoever runs the tests may have been told to ignore it (nohup).
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
         )
         os.close(terminal)
         self._controller = controller
