@@ -1,6 +1,8 @@
 """A decision that is told step by step is the decision that was made."""
 
-from boxlike import RULES, request
+from dataclasses import replace
+
+from boxlike import REQUEST, RULES, by_listener, request
 from hypothesis import given
 from test_policy_properties import ANY_REQUEST, near_requests
 
@@ -74,6 +76,24 @@ def test_an_injected_request_in_words():
         "prod, which the request asks for by Everbearer-Profile",
         "the request has an unresolved placeholder",
     ]
+
+
+def test_a_path_that_cannot_be_forwarded_ends_before_any_rule():
+    """One code has two causes: control characters end the decision earlier."""
+    view = request(control_characters=True)
+
+    assert told(view, decide(view, RULES))[-1].stage is Stage.FRAMING
+
+
+def test_who_chose_the_profile_is_told():
+    """A listener that is bound to a profile, or nobody at all."""
+    view = by_listener()
+    bound = replace(view, listener=replace(view.listener, profile="dev"))
+    words = {step.stage: step.words for step in told(bound, decide(bound, RULES))}
+    assert "to which the listener 127.0.0.1:8082 is bound" in words[Stage.PROFILE]
+
+    words = {step.stage: step.words for step in told(REQUEST, decide(REQUEST, RULES))}
+    assert words[Stage.PROFILE] == "dev, the default, or the only one that may serve it"
 
 
 def test_what_fails_after_the_decision_is_a_step_of_its_own():

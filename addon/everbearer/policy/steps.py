@@ -101,13 +101,9 @@ def steps(
         Stage.PROFILE: f"{profile}, {_chosen(view)}" if profile else "none",
         Stage.CREDENTIAL: _EXISTING[view.authorization.kind],
     }
-    told = []
-    for stage in Stage:
-        if stage is end:
-            told.append(Step(stage, reason, last=True))
-            break
-        told.append(Step(stage, found[stage]))
-    return tuple(told)
+    stages = list(Stage)
+    before = stages[: stages.index(end)]
+    return (*(Step(each, found[each]) for each in before), Step(end, reason, last=True))
 
 
 def _user(view: RequestView) -> str:
