@@ -42,8 +42,10 @@ class Web:
         assert by_port(place, self.proxy.port, alive).status == 200
 
     def _ask(self, path: str, *more: str) -> Any:
-        # The page's own proof that it is no other's, both halves chosen here.
-        same = ("-b", "_mitmproxy_xsrf=abcd", "-H", "X-XSRFToken: abcd")
+        # The page's own proof that it is no other's, both halves chosen here; the
+        # oldest mitmproxy calls it by the shorter name.
+        cookies = "_xsrf=abcd; _mitmproxy_xsrf=abcd"
+        same = ("-b", cookies, "-H", "X-XSRFToken: abcd")
         who = ("-H", f"Authorization: Bearer {PASSWORD}")
         return curl(*who, *same, *more, f"{self._url}{path}")
 
