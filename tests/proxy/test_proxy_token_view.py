@@ -32,6 +32,8 @@ def _here() -> Iterator[None]:
     with taddons.context(EverbearerView()) as context:
         yield
         context.master.addons.remove(context.master.addons.get("everbearerview"))
+        # One of its own, outside of any loop; older ones leave it open.
+        context.master.event_loop.close()
 
 
 def exchange(
