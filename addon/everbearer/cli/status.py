@@ -22,7 +22,7 @@ from everbearer.cli.configuration import (
     problems_for_programs,
     running,
 )
-from everbearer.errors import ConfigError, EverbearerError, TokenRequestRejected
+from everbearer.errors import ConfigError, EverbearerError
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -184,11 +184,13 @@ def _lines(view: _View) -> Iterator[tuple[str, str]]:
 
 def _troubles(view: _View) -> Iterator[tuple[str, str]]:
     """Return what a person should know of the profiles, and what to do."""
+    from everbearer.renewal.status import trouble_hint
+
     for state in view.states:
         for notice in state.notices:
             yield f"{state.name}: {notice.message}", notice.hint
         if state.trouble is not None:
-            hint = _hint(view.settings.profiles[state.name], state)
+            hint = trouble_hint(view.settings.profiles[state.name], state.trouble)
             yield f"{state.name}: {state.trouble.message}", hint
         elif state.refresh_hint:
             yield _end_of(state, view.now), state.refresh_hint
@@ -208,18 +210,6 @@ async def _states(settings: Settings, store: Store) -> tuple[ProfileStatus, ...]
 
     async with running(Broker(settings, lambda: settings, store=store)) as broker:
         return await broker.status()
-
-
-def _hint(profile: Profile, state: ProfileStatus) -> str:
-    from everbearer.stores.contract import TroubleKind
-
-    assert state.trouble is not None
-    match state.trouble.kind:
-        case TroubleKind.REAUTHORIZE if profile.grant is not None:
-            return profile.grant.reauthorize_hint(profile.name, state.trouble.message)
-        case TroubleKind.CONFIGURATION:
-            return TokenRequestRejected.default_hint
-    return f"run: everbearer renew {profile.name}"
 
 
 def _print(shown: Overview) -> None:
@@ -254,6 +244,7 @@ def _as_json(view: _View) -> dict[str, Any]:
 
 def _profile(profile: Profile, state: ProfileStatus) -> dict[str, Any]:
     from everbearer.cli.status_table import subject
+    from everbearer.renewal.status import trouble_hint
 
     shown = asdict(state)
     if state.expires_in is not None and math.isinf(state.expires_in):
@@ -267,6 +258,6 @@ def _profile(profile: Profile, state: ProfileStatus) -> dict[str, Any]:
             "since": state.trouble.since,
             "attempts": state.trouble.attempts,
             "retry_at": state.trouble.not_before or None,
-            "hint": voice.pasteable(_hint(profile, state)),
+            "hint": voice.pasteable(trouble_hint(profile, state.trouble)),
         }
     return shown

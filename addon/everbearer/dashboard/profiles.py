@@ -6,17 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from everbearer.dashboard.collector import renewed
-from everbearer.errors import TokenRequestRejected
 from everbearer.events import ClientRedeemed, RenewalFailed
 from everbearer.oauth.freshness import ahead_of_end
-from everbearer.stores.contract import TroubleKind
+from everbearer.renewal.status import trouble_hint
 
 if TYPE_CHECKING:
     from everbearer.dashboard.collector import Collector
     from everbearer.events import Renewed
     from everbearer.renewal.status import ProfileStatus
     from everbearer.settings.model import Profile, Settings
-    from everbearer.stores.contract import Trouble
 
 
 type Span = tuple[float, float]
@@ -50,7 +48,7 @@ def shown(
         else {
             "code": status.trouble.kind.value,
             "message": status.trouble.message,
-            "hint": hint_of(profile, status.trouble),
+            "hint": trouble_hint(profile, status.trouble),
         },
         "notices": [
             {"message": each.message, "hint": each.hint} for each in status.notices
@@ -72,16 +70,6 @@ def can(profile: Profile) -> dict[str, bool]:
         and not ends.redirect_uri.startswith("https:"),
         "revoke": grant is not None and bool(ends.revoke_url),
     }
-
-
-def hint_of(profile: Profile, trouble: Trouble) -> str:
-    """Return what a person does about it, the command to run in it."""
-    match trouble.kind:
-        case TroubleKind.REAUTHORIZE if profile.grant is not None:
-            return profile.grant.reauthorize_hint(profile.name, trouble.message)
-        case TroubleKind.CONFIGURATION:
-            return trouble.hint or TokenRequestRejected.default_hint
-    return f"run: everbearer renew {profile.name}"
 
 
 def span_of(profile: Profile, status: ProfileStatus, now: float) -> Span | None:

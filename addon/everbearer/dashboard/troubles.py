@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from everbearer.dashboard.profiles import can, hint_of
+from everbearer.dashboard.profiles import can
 from everbearer.events import RenewalFailed
+from everbearer.renewal.status import trouble_hint
 from everbearer.stores.contract import TroubleKind
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _of_profile(
             if is_last_word or status.state in {"none", "expired", "dead"}
             else "warning",
             f"{name}: {trouble.message}",
-            hint_of(profile, trouble),
+            trouble_hint(profile, trouble),
             name,
             "login" if wants_login else "renew",
             trouble.since,

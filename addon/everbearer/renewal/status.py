@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from everbearer.errors import TokenRequestRejected
 from everbearer.oauth.freshness import freshness
 from everbearer.oauth.refresh_life import ends_soon
 from everbearer.renewal.copies import KEPT_HINT, kept, nothing_lost, taken_in
 from everbearer.renewal.held import token_of
-from everbearer.stores.contract import Record
+from everbearer.stores.contract import Record, TroubleKind
 
 if TYPE_CHECKING:
     from everbearer.errors import StoreError
@@ -130,6 +131,16 @@ def ends_hint(profile: Profile, ends_at: float | None, wall: float) -> str:
     """Return what a person does about a grant that dies at *ends_at*."""
     if ends_at is not None and wall >= ends_at and profile.grant is not None:
         return profile.grant.reauthorize_hint(profile.name, "")
+    return f"run: everbearer renew {profile.name}"
+
+
+def trouble_hint(profile: Profile, trouble: Trouble) -> str:
+    """Return what a person does about *trouble*, the command to run in it."""
+    match trouble.kind:
+        case TroubleKind.REAUTHORIZE if profile.grant is not None:
+            return profile.grant.reauthorize_hint(profile.name, trouble.message)
+        case TroubleKind.CONFIGURATION:
+            return trouble.hint or TokenRequestRejected.default_hint
     return f"run: everbearer renew {profile.name}"
 
 
