@@ -31,6 +31,7 @@ LAYERS = (
     "users",
     "stores",
     "subscribers",
+    "stories",
     "events",
     "providers",
     "oauth",
@@ -108,6 +109,7 @@ PAST_THE_DOOR = {
         "everbearer.renewal.endpoint": "answers are held up to the length it reads",
         "everbearer.renewal.status": "what broker.status() returns",
         "everbearer.settings.problems": "and what is mistyped is told as of the file",
+        "everbearer.settings.real_box": "and where tokens go that are not Box's",
     },
     "login": {
         "everbearer.stores.passing": "the browser's page is private, and goes with us",
@@ -147,6 +149,7 @@ PAST_THE_DOOR = {
         "everbearer.settings.locate": "and looked for before that",
         "everbearer.settings.listeners": "--listen is written as in the file",
         "everbearer.settings.problems": "and what is mistyped is told as of the file",
+        "everbearer.settings.real_box": "where tokens go is told with every answer",
         "everbearer.stores": "status opens a store only where there is one",
         "everbearer.stores.keys": "store path tells where the key is",
         "everbearer.stores.memory": "check and explain decide without a store",

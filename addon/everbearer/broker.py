@@ -96,7 +96,7 @@ class Broker:
         # Of profiles that a reload took away as well: requests are under way.
         self._schemes: dict[str, str] = {}
         self._tasks = Tasks()
-        self.keep = self._tasks.spawn  # what it begins has ended before `stop` has
+        self.keep = self._tasks.keep  # what it begins has ended before `stop` has
         self._store = store or open_store(settings.store)
         self._parts = self._store, self._clock, self.publish, self._tasks
         self._running = self._build(settings, None)
@@ -264,19 +264,19 @@ class Broker:
     @property
     def awaited(self) -> str:
         """What `stop` waits for, in words for people; empty for nothing."""
-        return self._running.managers.awaited(self.client_redeems.let_go)
+        let_go, kept = self.client_redeems.let_go, self._tasks.kept
+        return self._running.managers.awaited(let_go, kept)
 
     async def stop(self) -> None:
         """
-        Wait for renewals in flight to be saved, then let go of everything.
+        Wait for what is `awaited`, then let go of everything.
 
         A second call does nothing.
         """
         if self._stopped:
             return
         self._stopped = True
-        managers = self._running.managers
-        await asyncio.gather(self.client_redeems.stop(), managers.stop())
+        await asyncio.gather(self.client_redeems.stop(), self._running.managers.stop())
         await self._tasks.drain()
         await self._store.close()
 

@@ -230,6 +230,18 @@ class ConfigurationChanged:
     needs_restart: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AuditLinesLost:
+    """
+    The audit log cannot be written: `count` lines more than were told of are lost.
+
+    Published when this begins, and of all others when it has ended or the log does.
+    """
+
+    at: float
+    count: int
+
+
 type Event = (
     Exchanged
     | UserRefused
@@ -244,6 +256,7 @@ type Event = (
     | EmergencyCopy
     | DefaultChosen
     | ConfigurationChanged
+    | AuditLinesLost
 )
 type Subscriber = Callable[[Event], None]
 type Publish = Callable[[Event], None]

@@ -22,6 +22,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[object]] = set()
+        self._kept: set[asyncio.Task[object]] = set()
 
     def spawn[T](
         self, work: Coroutine[object, object, T], name: str
@@ -31,6 +32,18 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def keep[T](self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
+        """Start *work* that people are told of by *name* while it is waited for."""
+        task = self.spawn(work, name)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+        return task
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names of what was begun by `keep` and has not ended."""
+        return tuple(sorted({task.get_name() for task in self._kept}))
 
     async def drain(self) -> None:
         """Wait until no task is left, those spawned meanwhile included."""

@@ -16,8 +16,12 @@ import sys
 from pathlib import Path
 from everbearer.audit.line_file import LineFile
 file = LineFile(Path(sys.argv[1]), 20_000, 99)
-for n in range(int(sys.argv[3])):
-    file.append(f"{sys.argv[2]} {n} {'x' * (n % 50)}.\\n".encode())
+count, together = int(sys.argv[3]), int(sys.argv[4])
+for begin in range(0, count, together):
+    numbers = range(begin, min(begin + together, count))
+    lines = "".join(f"{sys.argv[2]} {n} {'x' * (n % 50)}.\\n" for n in numbers).encode()
+    while lines:
+        lines = lines[file.append(lines):]
 """
 
 
@@ -53,11 +57,29 @@ def test_at_its_size_a_file_makes_way(tmp_path):
     }
 
 
+def test_lines_together_fill_files_as_single_ones_do(tmp_path):
+    """As many as a file has room for, whole ones; the rest is for the next file."""
+    file = LineFile(tmp_path / "log", 12, 2)
+    file.append(b"line0\n")
+    lines, taken = b"line1\nline2\nline3\nline4\nline5\nline6\n", []
+    while lines:
+        taken.append(file.append(lines))
+        lines = lines[taken[-1] :]
+    found = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert taken == [6, 12, 12, 6]
+    assert found == {
+        "log": b"line6\n",
+        "log.1": b"line4\nline5\n",
+        "log.2": b"line2\nline3\n",
+    }
+
+
 def test_a_line_longer_than_a_file_may_be_is_written(tmp_path):
-    """It has a file of its own."""
+    """It has a file of its own, whatever comes with it."""
     file = LineFile(tmp_path / "log", 5, 3)
-    for line in (b"a\n", b"much longer\n", b"b\n"):
-        file.append(line)
+    lines = b"a\nmuch longer\nb\n"
+    while lines:
+        lines = lines[file.append(lines) :]
     assert (tmp_path / "log.1").read_bytes() == b"much longer\n"
 
 
@@ -80,12 +102,13 @@ def test_nothing_is_written_through_a_link(tmp_path):
 
 
 @pytest.mark.real
-def test_processes_lose_no_line_in_rotation(tmp_path):
+@pytest.mark.parametrize("together", [1, 7])
+def test_processes_lose_no_line_in_rotation(tmp_path, together: int):
     """Four write at once through many rotations: each line is there once, whole."""
     path, count = tmp_path / "log", 3000
+    command = [sys.executable, "-c", WRITER, path]
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, path, name, str(count)])
-        for name in "abcd"
+        subprocess.Popen([*command, name, str(count), str(together)]) for name in "abcd"
     ]
     assert [each.wait(60) for each in writers] == [0, 0, 0, 0]
     wanted = {
@@ -115,21 +138,33 @@ from everbearer.audit.line_file import LineFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 file = LineFile(Path(sys.argv[1]), 1000, 1)
 file.append(b"before\\n")
-resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+lines = b"first\\nsecond\\nthird\\n"
 try:
-    file.append(b"does not fit\\n")
+    while lines:
+        lines = lines[file.append(lines):]
 except OSError as error:
-    print(error.strerror)
+    print(lines.count(b"\\n"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 file.append(b"after\\n")
 """
 
 
 @pytest.mark.real
-def test_what_does_not_fit_whole_leaves_nothing(tmp_path):
-    """Where only the begin of a line fits, it is taken back; the next stands alone."""
+@pytest.mark.parametrize(
+    ("room", "lost", "stays"),
+    [
+        (7, 3, b""),
+        (10, 3, b""),
+        (13, 2, b"first\n"),
+        (19, 2, b"first\n"),
+        (20, 1, b"first\nsecond\n"),
+    ],
+)
+def test_what_does_not_fit_whole_leaves_nothing(tmp_path, room, lost, stays):
+    """A line of which the begin fits is taken back; whole ones before it stay."""
     path = tmp_path / "log"
-    command = [sys.executable, "-c", CUT, path]
+    command = [sys.executable, "-c", CUT, path, str(room)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told == "No space left on device\n"
-    assert path.read_bytes() == b"before\nafter\n"
+    assert told == f"{lost}\n"
+    assert path.read_bytes() == b"before\n" + stays + b"after\n"

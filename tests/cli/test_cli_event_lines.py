@@ -10,6 +10,7 @@ import pytest
 
 from everbearer.cli.event_lines import is_routine, line_of, teller
 from everbearer.events import (
+    AuditLinesLost,
     ClientRedeemed,
     ConfigurationChanged,
     Exchanged,
@@ -105,6 +106,7 @@ def test_a_query_is_not_told():
         (ClientRedeemed(AT, "dev", "saved", "it is saved"), logging.INFO),
         (ClientRedeemed(AT, "dev", "lost", "it is lost"), logging.WARNING),
         (ClientRedeemed(AT, "dev", "old", "it is old"), logging.WARNING),
+        (AuditLinesLost(AT, 3), logging.DEBUG),
         (ConfigurationChanged(AT, "c.toml"), logging.INFO),
         (ConfigurationChanged(AT, "c.toml", needs_restart=("store",)), logging.WARNING),
         (ConfigurationChanged(AT, "c.toml", problems=("x: bad",)), logging.ERROR),

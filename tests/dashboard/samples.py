@@ -1,18 +1,19 @@
-"""Events, statuses and profiles as they come."""
+"""Statuses and profiles as they come."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from everbearer.events import Exchanged, RenewalFailed, Renewed
-from everbearer.policy.view import ListenerView, RequestView
 from everbearer.renewal.status import ProfileStatus
 from everbearer.settings.load import load
 from everbearer.settings.model import Settings
-from everbearer.stores.contract import Trouble, TroubleKind
-
-AT = 1_793_000_000.0
+from everbearer.stores.contract import GrantKey, Record, Trouble, TroubleKind
+from everbearer.stores.memory import MemoryStore
+from happened import AT
 
 CONFIG = """
 default_profile = "app"
@@ -39,68 +40,32 @@ url = "memory:"
 """
 
 
+class HeldStore(MemoryStore):
+    """A store in memory that may keep those waiting who read it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers = asyncio.Event()
+        self._answers.set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer nobody while the context lasts."""
+        self._answers.clear()
+        yield
+        self._answers.set()
+
+    async def load(self, key: GrantKey) -> Record | None:
+        await self._answers.wait()
+        return await super().load(key)
+
+
 def settings(folder: Path, more: str = "") -> Settings:
     """Return a configuration with a profile of each kind."""
     config = folder / "everbearer.toml"
     config.write_text(CONFIG + more)
     config.chmod(0o600)
     return load(config, {})
-
-
-def view(**changes: object) -> RequestView:
-    """Return what a decision looked at."""
-    plain = RequestView(
-        scheme="https",
-        host="api.box.com",
-        port=443,
-        verified_name="api.box.com",
-        method="GET",
-        path="/2.0/x",
-        authorities=("api.box.com",),
-        listener=ListenerView("127.0.0.1:8080"),
-    )
-    return dataclasses.replace(plain, **changes)
-
-
-def exchanged(number: int = 1, **changes: object) -> Exchanged:
-    """Return a request that has ended."""
-    plain = Exchanged(
-        at=AT + number,
-        method="GET",
-        host="api.box.com",
-        path=f"/2.0/x/{number}",
-        status=200,
-        profile="app",
-        verdict="inject",
-        code="missing",
-        duration=0.01,
-        rule="box: API",
-        token="aaaaaaaaaaaa",
-        client="127.0.0.1",
-        id=f"id-{number}",
-        reason="the request has no credential",
-        view=view(),
-    )
-    return dataclasses.replace(plain, **changes)
-
-
-def renewed(at: float = AT, **changes: object) -> Renewed:
-    """Return a renewal."""
-    plain = Renewed(at, "app", "first", "aaaaaaaaaaaa", at + 3600, 0.1)
-    return dataclasses.replace(plain, **changes)
-
-
-def failed(at: float = AT, **changes: object) -> RenewalFailed:
-    """Return a renewal that failed."""
-    plain = RenewalFailed(
-        at=at,
-        profile="app",
-        cause="expired",
-        code="token_endpoint_unavailable",
-        message="no answer",
-        hint="try again later",
-    )
-    return dataclasses.replace(plain, **changes)
 
 
 def status(name: str = "app", **changes: object) -> ProfileStatus:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
-from samples import AT, exchanged, renewed, settings, view
+from samples import HeldStore, settings
 
 from everbearer.broker import Broker
 from everbearer.dashboard.answers import as_json
@@ -14,10 +15,11 @@ from everbearer.dashboard.collector import MOST, Collector
 from everbearer.dashboard.feed import PING, READERS, Feed, Reader
 from everbearer.dashboard.state import Instance, SetUp, State
 from everbearer.errors import StoreError
-from everbearer.stores.memory import MemoryStore
+from everbearer.tasks import Tasks
+from happened import AT, exchanged, renewed, view
 
 
-class Store(MemoryStore):
+class Store(HeldStore):
     """A store in memory that can be taken away."""
 
     gone = False
@@ -55,6 +57,13 @@ def told(text: str | None) -> list[tuple[str, object]]:
     ]
 
 
+async def joined(feed: Feed) -> Reader:
+    """Join where there is room."""
+    reader = await feed.join()
+    assert reader is not None
+    return reader
+
+
 async def test_the_state_is_whole(state: State):
     """What the contract of the page has, with a profile of each kind."""
     state.known(exchanged(1))
@@ -70,6 +79,18 @@ async def test_the_state_is_whole(state: State):
     assert [each["id"] for each in document["requests"]] == ["id-2", "id-1"]
     assert document["setup"][0]["lines"] == ["curl"]
     assert "hush" not in json.dumps(document)
+
+
+async def test_the_default_is_the_one_that_is_decided_by(state: State):
+    """The file's at first, then the one that a person made it."""
+
+    def default() -> list[str]:
+        return [each["name"] for each in state.profiles() if each["is_default"]]
+
+    await state.refresh()
+    assert default() == ["app"]
+    state._broker.use("person")
+    assert default() == ["person"]
 
 
 async def test_a_store_that_fails_is_told_and_the_last_state_stays(
@@ -90,12 +111,12 @@ async def test_each_request_is_told_once(state: State):
     """To those who were there, and to who comes later as a part of the whole."""
     feed = Feed(state)
     state.known(exchanged(1))
-    first = await feed.join()
+    first = await joined(feed)
     ((name, document),) = told(await first.next(0))
     assert name == "state"
     assert [each["id"] for each in document["requests"]] == ["id-1"]
     state.known(exchanged(2))
-    second = await feed.join()
+    second = await joined(feed)
     messages = dict(told(await first.next(0)))
     assert [each["id"] for each in messages["requests"]] == ["id-2"]
     ((_, document),) = told(await second.next(0))
@@ -110,7 +131,7 @@ async def test_each_request_is_told_once(state: State):
 async def test_only_what_changes_is_told(state: State):
     """Nothing happens: nothing is said but pings."""
     feed = Feed(state)
-    reader = await feed.join()
+    reader = await joined(feed)
     await feed.tick(0.0)
     await reader.next(0)
     await feed.tick(1.0)
@@ -125,7 +146,7 @@ async def test_only_what_changes_is_told(state: State):
 async def test_bytes_that_are_no_text_blind_nobody(state: State):
     """A path of such bytes is told to readers and in the state as it is."""
     feed = Feed(state)
-    reader = await feed.join()
+    reader = await joined(feed)
     told(await reader.next(0))
     path = b"/2.0/\xff\xed\xa0\x80".decode("utf-8", "surrogateescape")
     state.known(exchanged(1, path=path, view=view(path=path)))
@@ -153,7 +174,7 @@ async def test_no_client_makes_the_state_too_long_for_readers(
     for number in range(2 * MOST):
         state.known(exchanged(number, **sent, at=now))
     feed = Feed(state)
-    reader = await feed.join()
+    reader = await joined(feed)
     ((name, document),) = told(await reader.next(0))
     assert name == "state"
     assert len(document["requests"]) == MOST
@@ -169,15 +190,34 @@ async def test_a_slow_reader_is_dropped():
 
 
 async def test_readers_are_limited_and_ended(state: State):
-    """Who comes when it is full has to wait; in the end all are told to go."""
+    """Who comes when it is full is not let in; in the end all are told to go."""
     feed = Feed(state)
-    readers = [await feed.join() for _ in range(READERS)]
-    assert feed.full
-    feed.leave(readers.pop())
-    assert not feed.full
+    readers = await asyncio.gather(*(feed.join() for _ in range(READERS + 5)))
+    joined = [each for each in readers if each is not None]
+    assert len(joined) == READERS
+    feed.leave(joined.pop())
+    again = await feed.join()
+    assert again is not None
+    assert await feed.join() is None
     feed.close()
-    assert feed.full
-    assert {await each.next(0) for each in readers} == {None}
+    assert {await each.next(0) for each in (*joined, again)} == {None}
+    feed.leave(again)
+    assert await feed.join() is None
+
+
+async def test_who_gives_up_joining_takes_no_place(state: State, store: Store):
+    """A page that is closed before it has the state makes room for another."""
+    feed, tasks = Feed(state), Tasks()
+    with store.held():
+        joining = [tasks.spawn(feed.join(), name="join") for _ in range(READERS)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            assert await feed.join() is None
+        for each in joining:
+            each.cancel()
+        await asyncio.wait(joining)
+    assert await feed.join() is not None
+    feed.close()
 
 
 async def test_a_token_does_not_move_by_itself(state: State):

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from samples import AT, failed, renewed, settings, status, trouble
+from samples import settings, status, trouble
 
 from everbearer.dashboard.collector import Collector
 from everbearer.dashboard.profiles import can, shown, span_of
@@ -16,6 +16,7 @@ from everbearer.events import ConfigurationChanged, SaveFailed
 from everbearer.renewal.status import Notice
 from everbearer.settings.model import Endpoints, Settings, Standing
 from everbearer.stores.contract import TroubleKind
+from happened import AT, failed, renewed
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_a_profile_as_it_is_shown(config: Settings, known: Collector):
     profile, state = config.profiles["app"], status()
     span = span_of(profile, state, AT)
 
-    told = shown(profile, state, config, known, span)
+    told = shown(profile, state, "app", known, span)
 
     assert told["is_default"] is True
     assert told["subject"] == "enterprise 7"
@@ -196,4 +197,4 @@ def test_a_token_without_a_known_end_has_no_times(config: Settings, known: Colle
     profile = config.profiles["token"]
     state = status("token", expires_in=float("inf"))
     assert span_of(profile, state, AT) is None
-    assert shown(profile, state, config, known, None)["expires_at"] is None
+    assert shown(profile, state, "app", known, None)["expires_at"] is None

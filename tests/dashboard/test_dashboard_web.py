@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from everbearer.dashboard.collector import Collector
 from everbearer.dashboard.running import Place, running
 from everbearer.dashboard.session import KEY_BYTES, Keys
 from everbearer.dashboard.state import Instance
+from everbearer.dashboard.web import CONNECTIONS
 from everbearer.proxy.addresses import bound_to
 from everbearer.secret import Secret
 from everbearer.stores.memory import MemoryStore
@@ -34,22 +37,47 @@ async def ask(port: int, line: str, fields: str = "", body: str = "") -> bytes:
     return answer.partition(b"\r\n")[0]
 
 
-async def test_who_asks_nonsense_fills_no_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    """Any page and any user can send it: it is refused, and no failure of ours."""
+@pytest.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
+    """Serve a dashboard, and return its port."""
     config = settings(tmp_path)
     broker = Broker(config, lambda: config, store=MemoryStore())
     key = Secret("k" * KEY_BYTES)
     place = Place(bound_to("127.0.0.1", 0), Keys(key, key))
     instance = Instance("1.0", 1, lambda _: "", lambda _: ())
-    _, port = place.address
-    with caplog.at_level(logging.WARNING):
-        async with running(place, broker, Collector(), instance, {}):
-            assert b" 405 " in await ask(port, "FOO /")
-            assert b" 400 " in await ask(port, "GET /open?ticket=%ff")
-            # Older versions of tornado look at the form later than at the rest.
-            refused = (await ask(port, "POST /", FORM, "xyz")).split()[1]
-            assert refused in {b"400", b"403"}
+    async with running(place, broker, Collector(), instance, {}):
+        yield place.address[1]
     place.listening.close()
+
+
+async def test_who_asks_nonsense_fills_no_log(
+    port: int, caplog: pytest.LogCaptureFixture
+):
+    """Any page and any user can send it: it is refused, and no failure of ours."""
+    with caplog.at_level(logging.WARNING):
+        assert b" 405 " in await ask(port, "FOO /")
+        assert b" 400 " in await ask(port, "GET /open?ticket=%ff")
+        # Older versions of tornado look at the form later than at the rest.
+        refused = (await ask(port, "POST /", FORM, "xyz")).split()[1]
+        assert refused in {b"400", b"403"}
     assert caplog.messages == []
+
+
+async def test_connections_are_bounded(port: int):
+    """One too many is closed unanswered; one that goes makes room."""
+    held = [
+        await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)
+    ]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+    for _, each in held:
+        each.close()
+        await each.wait_closed()
+    answer = b""
+    async with asyncio.timeout(10):
+        while not answer:  # the closed ones are noticed soon
+            with suppress(ConnectionError):
+                answer = await ask(port, "GET /")
+    assert b" 403 " in answer

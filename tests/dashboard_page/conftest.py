@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +14,6 @@ from playwright.sync_api import Browser, Locator, Page
 import canned
 from browsing import chromium, opened
 from stand_in import StandIn
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder that starts a browser."""
-    for item in items:
-        is_here = Path(__file__).parent in item.path.parents
-        if is_here and "visit" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.real)
 
 
 @dataclass
@@ -44,7 +35,7 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(real: None) -> Iterator[Browser]:
     """Start one browser for a module."""
     with chromium() as started:
         yield started

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from harness import Place, Sandbox
+from harness import Place, Proxy, Sandbox
 from ports import unused_port
 from team import Team
 from toy_server import ToyServer
+from watcher import Watcher
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.fixture(autouse=True)
+def _real(real: None) -> None:
     """Mark everything in this folder."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.real)
 
 
 @pytest.fixture
@@ -60,3 +59,21 @@ def server(place: Place) -> Iterator[ToyServer]:
     toy = ToyServer(place.root)
     yield toy
     toy.close()
+
+
+@pytest.fixture
+def config(sandbox: Sandbox) -> Path:
+    """Give a configuration with every grant."""
+    return sandbox.state / "all.toml"
+
+
+@pytest.fixture
+def proxy(place: Place, config: Path) -> Proxy:
+    """Start a proxy of it, with its dashboard."""
+    return Proxy(place, config)
+
+
+@pytest.fixture
+def watcher(place: Place, proxy: Proxy, config: Path) -> Watcher:
+    """Give somebody who has opened its dashboard."""
+    return Watcher(place, proxy, config).enter()

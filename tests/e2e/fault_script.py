@@ -13,6 +13,10 @@ import os
 import sys
 from pathlib import Path
 
+import everbearer
+
+# Not by a part of its name: whole environments lie in folders called everbearer.
+_OURS = str(Path(everbearer.__file__).parent) + os.sep
 _KINDS = {
     "Exception": RuntimeError,
     "CancelledError": asyncio.CancelledError,
@@ -30,6 +34,14 @@ _HOOKS_OF_OURS = {
 }
 
 
+def _calls_hooks(frame):
+    """Tell whether `waiting` works for `speed` there, not for a hook."""
+    caller = frame.f_back
+    return frame.f_code.co_filename.endswith("/everbearer/proxy/waiting.py") and (
+        caller is None or "/everbearer/proxy/speed/" in caller.f_code.co_filename
+    )
+
+
 class Fault:
     """Traces calls from the start of one hook to the end of the same."""
 
@@ -45,7 +57,7 @@ class Fault:
 
     def _trace(self, frame, event, argument):
         code = frame.f_code
-        if event != "call" or "/everbearer/" not in code.co_filename:
+        if event != "call" or not code.co_filename.startswith(_OURS):
             return
         owner, _, name = code.co_qualname.rpartition(".")
         if (
@@ -54,11 +66,13 @@ class Fault:
             or "/everbearer/proxy/joined.py" in code.co_filename
             or name == "wait_for_resume"
             or owner == "Held"
+            or _calls_hooks(frame)
             or (owner in _HOOKS_OF_OURS and not name.startswith("_"))
         ):
             # What mitmproxy calls itself, not something called from there; in `speed`
-            # and `joined` stands what calls the hooks: a fault there ends the task. In
-            # `pressure` is what a connection's task does between two reads.
+            # and `joined` stands what calls the hooks, and `waiting` does so for
+            # `speed`: a fault there ends the task. In `pressure` is what a
+            # connection's task does between two reads.
             return
         if asyncio.current_task() is not self.task:
             return  # background work that happens to run meanwhile

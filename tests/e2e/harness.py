@@ -103,6 +103,15 @@ class Process:
             assert self.child.stdout is not None
             self.child.stdout.close()
 
+    def end(self) -> None:
+        """End the child when nobody looks at it any more."""
+        if isinstance(self.child, Forked) and not self.child.may_have_children():
+            self.stop(signal.SIGKILL)
+        else:
+            # It may have others to end, or its coverage to save.
+            with contextlib.suppress(AssertionError):
+                self.stop()
+
     def rss(self) -> int:
         """Return the resident memory in bytes."""
         return self._memory("VmRSS")
@@ -165,9 +174,13 @@ class Place:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of everbearer to its end."""
         (self.root / "home").mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "everbearer", *arguments]
+        env = self.env | env
+        if may_be_forked(command, env):
+            return nursery().run(command[2:], env, self.root, 60)
         return subprocess.run(
-            [sys.executable, "-m", "everbearer", *arguments],
-            env=self.env | env,
+            command,
+            env=env,
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -178,8 +191,7 @@ class Place:
 
     def close(self) -> None:
         for process in reversed(self.processes):
-            with contextlib.suppress(AssertionError):
-                process.stop()
+            process.end()
         for end in reversed(self.ending):
             end()
 

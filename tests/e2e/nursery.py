@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -40,11 +41,16 @@ LOADED = (
     "everbearer.cli.private",
     "everbearer.cli.serve",
     "everbearer.cli.served",
+    "everbearer.cli.set_up",
+    "everbearer.cli.watched",
     "everbearer.proxy.launcher",
     "everbearer.proxy.options",
+    "everbearer.proxy.speed.turns",
     "everbearer.sandbox.server",
     "everbearer.stores.sqlite",
+    "anyio._backends._asyncio",
     "filelock",
+    "httpcore",
     "httpx",
     "mitmproxy.tools.dump",
 )
@@ -82,6 +88,14 @@ class Forked:
         self.returncode = int(word)
         return self.returncode
 
+    def may_have_children(self) -> bool:
+        """Tell whether a process may run that one of its threads has started."""
+        told = []
+        for each in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # the thread has ended
+                told.append(each.read_text())
+        return not told or any(told)
+
     def send_signal(self, number: int) -> None:
         """Send a signal unless it has ended."""
         if self.poll() is None:
@@ -116,17 +130,37 @@ class Nursery:
 
     def start(self, args: list[str], env: dict[str, str], cwd: Path) -> Forked:
         """Fork a process of `python -m MODULE ARGS`; its outputs are `stdout`."""
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        line.connect(self._socket)
         reading, writing = os.pipe()
-        wish = json.dumps([args, env, str(cwd)]).encode()
-        socket.send_fds(line, [wish], [writing])
+        forked = self._fork(args, env, cwd, writing, writing)
         os.close(writing)
-        forked = Forked(line, int(line.recv(16)), args)
         forked.stdout = os.fdopen(
             reading, encoding="utf-8", errors="replace", buffering=1
         )
         return forked
+
+    def run(
+        self, args: list[str], env: dict[str, str], cwd: Path, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Fork such a process and wait for its end, as `subprocess.run` does."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            forked = self._fork(args, env, cwd, out.fileno(), err.fileno())
+            try:
+                code = forked.wait(timeout)
+            except subprocess.TimeoutExpired:
+                forked.kill()
+                forked.wait()
+                raise
+            said = [os.pread(each.fileno(), 1 << 24, 0).decode() for each in (out, err)]
+        return subprocess.CompletedProcess(args, code, *said)
+
+    def _fork(
+        self, args: list[str], env: dict[str, str], cwd: Path, *outputs: int
+    ) -> Forked:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        line.connect(self._socket)
+        wish = json.dumps([args, env, str(cwd)]).encode()
+        socket.send_fds(line, [wish], outputs)
+        return Forked(line, int(line.recv(16)), args)
 
     def close(self) -> None:
         """End it; what it has forked is ended by its own tests."""
@@ -157,6 +191,8 @@ def _serve(path: str) -> None:
     """Fork what is asked for, until stdin is closed."""
     for name in LOADED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what all share is walked through by none
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(f"{path}.new")
     listener.listen(64)
@@ -171,7 +207,7 @@ def _serve(path: str) -> None:
                 return
             if key.fileobj is listener:
                 line, _ = listener.accept()
-                wish, (output,), _, _ = socket.recv_fds(line, 1 << 20, 1)
+                wish, outputs, _, _ = socket.recv_fds(line, 1 << 20, 2)
                 pid = os.fork()
                 if pid == 0:
                     chosen.close()
@@ -180,9 +216,10 @@ def _serve(path: str) -> None:
                     for other, kept in children.items():
                         os.close(other)
                         kept[1].close()
-                    _become(*json.loads(wish), output)
+                    _become(*json.loads(wish), outputs)
                     return
-                os.close(output)
+                for output in outputs:
+                    os.close(output)
                 line.send(str(pid).encode())
                 pidfd = os.pidfd_open(pid)
                 children[pidfd] = (pid, line)
@@ -197,14 +234,14 @@ def _serve(path: str) -> None:
                 line.close()
 
 
-def _become(args: list[str], env: dict[str, str], cwd: str, output: int) -> None:
+def _become(args: list[str], env: dict[str, str], cwd: str, outputs: list[int]) -> None:
     """Be `python -m MODULE ARGS` from here on, to its end."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    for number, output in enumerate(outputs, 1):
+        os.dup2(output, number)
+        os.close(output)
     os.close(nothing)
-    os.close(output)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from harness import Place, Proxy, Sandbox, Stock
 from needs import need_proc
+from running import Exec, eventually
 from tunnel import Tunnel, crowd
 
 ME = "/2.0/users/me"
@@ -34,6 +36,13 @@ def lines(file: Path) -> list[dict[str, Any]]:
         for each in (*older, file)
         for line in each.read_text().splitlines()
     ]
+
+
+def turn(proxy: Proxy) -> None:
+    """Have the proxy answer what is no event: then earlier ones have been written."""
+    with socket.create_connection(("127.0.0.1", proxy.port), 40) as client:
+        client.sendall(b"this is no HTTP\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_run_is_there_once(place: Place, sandbox: Sandbox):
@@ -95,6 +104,40 @@ def test_workers_and_commands_share_the_file(place: Place, sandbox: Sandbox):
     assert len(list(place.root.glob("audit.jsonl.*"))) > 3
 
 
+def test_who_kills_the_proxy_hides_nothing_that_came_before(
+    place: Place, sandbox: Sandbox
+):
+    """What was answered before the last request is there after a kill -9."""
+    file = place.root / "audit.jsonl"
+    proxy = Proxy(place, audited(sandbox, file))
+    with Tunnel(proxy) as tunnel:
+        for _ in range(4):
+            assert tunnel.ask("GET", ME).status == 200
+        proxy.process.child.kill()
+        assert proxy.process.child.wait(40) == -signal.SIGKILL
+    assert sum(each["event"] == "request" for each in lines(file)) >= 3
+
+
+@pytest.mark.parametrize("by", ["exec", "stock"])
+def test_whoever_runs_the_proxy_has_the_last_line(
+    place: Place, sandbox: Sandbox, by: str
+):
+    """A command of its own, and mitmproxy's: it ends, and its requests are there."""
+    file = place.root / "audit.jsonl"
+    config = audited(sandbox, file)
+    if by == "exec":
+        done = Exec(place, config).run("curl", "-sS", "-o", "answer", URL)
+        assert done.returncode == 0, done.stderr
+        eventually(file.exists, "a log")  # the command ends before its proxy
+        eventually(lambda: len(lines(file)) == 3, "three lines")
+    else:
+        stock = Stock(place, config).ready()
+        assert stock.curl(URL).status == 200
+        assert stock.process.stop() == 0
+    found = Counter(each["event"] for each in lines(file))
+    assert found == {"token_request": 1, "renewal": 1, "request": 1}
+
+
 def test_a_file_that_cannot_be_written_loses_no_request(place: Place, sandbox: Sandbox):
     """It is told once; the requests are answered, and the lines after it are there."""
     need_proc(Path("/dev/full"))
@@ -102,10 +145,12 @@ def test_a_file_that_cannot_be_written_loses_no_request(place: Place, sandbox: S
     proxy = Proxy(place, audited(sandbox, folder / "audit.jsonl"))
     with Tunnel(proxy) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
+        turn(proxy)
         folder.rename(place.root / "moved")
         folder.write_text("in the way")
         for _ in range(3):
             assert tunnel.ask("GET", ME).status == 200
+        turn(proxy)
         folder.unlink()
         assert tunnel.ask("GET", ME).status == 200
     said = proxy.process.wait_for("the audit log is written again, 3 lines lost")

@@ -51,6 +51,7 @@ def test_what_an_alert_waits_for_begins_at_nothing():
     page = Exposition(Counts(dict)).text(["dev"], [], 0.0, in_force=True)
     told = read(page)
     assert told["everbearer_save_failures_total", (("profile", "dev"),)] == 0
+    assert told["everbearer_audit_lines_lost_total", ()] == 0
 
 
 @pytest.mark.real

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import everbearer
 from everbearer.events import (
+    AuditLinesLost,
     ClientRedeemed,
     ConfigurationChanged,
     Exchanged,
@@ -55,6 +56,15 @@ def test_requests_are_counted_by_profile_verdict_and_class_of_status():
         ("dev", "inject", "none"): 1,
         ("", "pass", "2xx"): 1,
     }
+
+
+def test_lost_lines_of_the_audit_log_are_counted():
+    """As many as each event tells of, from a nothing that is told as well."""
+    taken = counts()
+    assert taken.audit_lines_lost == {(): 0}
+    taken(AuditLinesLost(1.0, 1))
+    taken(AuditLinesLost(2.0, 41))
+    assert taken.audit_lines_lost == {(): 42}
 
 
 def test_a_question_of_our_own_is_no_request():

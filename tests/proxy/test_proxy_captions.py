@@ -11,11 +11,12 @@ from mitmproxy.proxy import layers
 from mitmproxy.utils import emoji
 
 from everbearer.errors import TokenEndpointUnavailable
-from everbearer.events import Exchanged, Renewed, Replayed
+from everbearer.events import Exchanged
 from everbearer.proxy.refusal import from_error
 from everbearer.proxy.shown import telling
 from everbearer.proxy.shown.caption import caption
 from everbearer.proxy.shown.captions import EverbearerCaptions
+from happened import exchanged, renewed, replayed
 from proxy.flows import asked
 from proxy.shown_stage import TOKEN, Shown, answer, shown_stage
 
@@ -31,19 +32,7 @@ async def here(tmp_path: Path) -> AsyncIterator[Shown]:
 
 def event(**more: object) -> Exchanged:
     """Return what is told of a request that got a token."""
-    given = {
-        "at": 0.0,
-        "method": "GET",
-        "host": "api.box.com",
-        "path": "/2.0/users/me",
-        "status": 200,
-        "profile": "ccg",
-        "verdict": "inject",
-        "code": "missing",
-        "duration": 0.1,
-        "rule": "box: API",
-    }
-    return Exchanged(**(given | more))
+    return exchanged(**({"profile": "ccg", "token": ""} | more))
 
 
 def told(made: Exchanged, **more: str) -> str:
@@ -164,7 +153,7 @@ async def test_a_replay_is_told_and_marked(here: Shown, hook: str):
     note.rejected, note.complaint, note.replayed = "abc", "invalid_token", True
     assert note.credential is not None
     token = note.credential.token.fingerprint
-    here.broker.publish(Renewed(0.0, "ccg", "rejected", token, 3600.0, 0.1))
+    here.broker.publish(renewed(profile="ccg", token=token))
     await here.back(flow, answer())
     replay = asked(path="/2.0/files/1")
     await here.out(replay)
@@ -182,13 +171,13 @@ async def test_a_replay_is_told_and_marked(here: Shown, hook: str):
     ("events", "words"),
     [
         ((), "another token"),
-        ((Renewed(0.0, "ccg", "rejected", "fp", 0.0, 0.0),), "renewed"),
+        ((renewed(profile="ccg", token="fp"),), "renewed"),
         (
-            (Renewed(0.0, "ccg", "rejected", "fp", 0.0, 0.0, shared=True),),
+            (renewed(profile="ccg", token="fp", shared=True),),
             "renewed by another process",
         ),
         (
-            (Replayed(0.0, "ccg", "GET", "h", "/", 200, 0.0, learned=True, id="fid"),),
+            (replayed(learned=True, id="fid"),),
             "what the server told",
         ),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from mitmproxy import exceptions
 from mitmproxy.addons.view import View
 from mitmproxy.types import CommandTypes
 
-from everbearer.errors import TokenEndpointUnavailable
+from everbearer.errors import TokenEndpointUnavailable, TokenRequestRejected
 from everbearer.policy.hosts import HostPattern
 from everbearer.proxy.shown.commands import EverbearerCommands
 from everbearer.proxy.shown.profile_name import ProfileName
@@ -41,6 +42,29 @@ async def done(here: Shown, command: str) -> None:
     """Run a command, and wait for what it does in the background."""
     here.context.master.commands.execute(command)
     await here.part(EverbearerCommands)._broker._tasks.drain()
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("status", "the status"),
+        ("reload", "the reload"),
+        ("renew ccg", "the renewal of ccg"),
+        ("revoke ccg", "the revocation of ccg"),
+    ],
+)
+async def test_who_stops_is_told_what_is_under_way(
+    here: Shown, command: str, told: str
+):
+    """By its name; nothing of it where nothing is waited for."""
+    broker = here.broker
+    here.context.master.commands.execute(f"everbearer.{command}")
+    assert f" this has ended: {told}; " in broker.awaited
+    await asyncio.sleep(0)
+    for work in broker._tasks._running:
+        work.cancel()
+    await broker._tasks.drain()
+    assert broker.awaited == ""
 
 
 def completions(here: Shown, command: str) -> list[str]:
@@ -205,12 +229,14 @@ def test_a_name_is_any_text():
 
 
 def test_troubles_are_told_with_what_to_do(tmp_path: Path):
-    """Those that end by themselves, those that need a person, and the rest."""
+    """As `status` tells it, by this proxy's own command where it has one."""
     config = tmp_path / "x.toml"
     config.write_text(CONFIG)
     config.chmod(0o600)
     settings = load(config, {})
     trouble = Trouble(TroubleKind.UNAVAILABLE, "nobody answers", 0.0, 1, 5.0, "g")
+    person = replace(trouble, kind=TroubleKind.REAUTHORIZE, message="no such app")
+    wrong = replace(trouble, kind=TroubleKind.CONFIGURATION, message="invalid_client")
     base = ProfileStatus("ccg", "client_credentials", "none")
     led = (
         ConnectTo(HostPattern.parse("api.box.com"), 443, Address("127.0.0.1", 9)),
@@ -219,7 +245,9 @@ def test_troubles_are_told_with_what_to_do(tmp_path: Path):
     network = replace(settings.network, connect_to=led)
     states = (
         replace(base, trouble=trouble),
-        replace(base, state="dead", trouble=replace(trouble, not_before=0.0)),
+        replace(base, state="dead", trouble=person),
+        replace(base, trouble=replace(wrong, hint="say another secret")),
+        replace(base, trouble=wrong),
         replace(base, refresh_hint="run: everbearer renew ccg"),
         replace(base, notices=(Notice("a copy lies there", "keep it"),)),
     )
@@ -231,6 +259,9 @@ def test_troubles_are_told_with_what_to_do(tmp_path: Path):
     assert lines[1] == "ccg: no token yet · client_credentials"
     assert lines[2] == "ccg: nobody answers; run: everbearer.renew ccg"
     assert lines[3] == "ccg: dead · client_credentials"
-    assert lines[4].startswith("ccg: nobody answers; ")
-    assert lines[6] == "ccg: run: everbearer renew ccg"
-    assert lines[8] == "ccg: a copy lies there; keep it"
+    assert lines[4].startswith("ccg: no such app; check client_id and client_secret,")
+    assert lines[4].endswith(", then run: everbearer.renew ccg")
+    assert lines[6] == "ccg: invalid_client; say another secret"
+    assert lines[8] == f"ccg: invalid_client; {TokenRequestRejected.default_hint}"
+    assert lines[10] == "ccg: run: everbearer.renew ccg"
+    assert lines[12] == "ccg: a copy lies there; keep it"

@@ -24,6 +24,7 @@ from everbearer.secret import Secret
 from everbearer.users.user import User, user_of_one_run
 from proxy.door_stage import GOOD, Here, absolute, basic, connect
 from proxy.flows import asked
+from proxy.hooked import hooked
 
 # -- fields ---------------------------------------------------------------------
 
@@ -39,7 +40,7 @@ async def test_the_fields_are_gone_whatever_becomes_of_the_flow(
     flow.request.path = "/edited"
     if broken:
         flow.error = Error("mitmproxy found it invalid")
-    await here.hooks(EverbearerTokens).requestheaders(flow)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
     for name in FIELDS:
         assert name not in flow.request.headers
     assert GOOD[6:] not in repr(flow.get_state())
@@ -72,7 +73,7 @@ async def test_a_connect_loses_the_field_too(here: Here):
 async def test_a_request_is_let_in_by_its_own_field(here: Here, make, fields, status):
     """The explicit proxy's field, and no other."""
     flow = make(**fields)
-    await here.hooks(EverbearerTokens).requestheaders(flow)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
     assert (flow.response.status_code if flow.response else None) == status
     if status:
         assert flow.response.headers["Proxy-Authenticate"]
@@ -95,12 +96,12 @@ async def test_a_tunnel_speaks_for_what_comes_by_it(here: Here):
 
     for fields in ({}, {"proxy_authorization": basic("eve:x")}):
         flow = inner(**fields)
-        await here.hooks(EverbearerTokens).requestheaders(flow)
+        await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
         assert flow.metadata.get("everbearer.user") == "alice"
     here.users[:] = [user_of_one_run("alice")[0]]
     assert await here.broker.reload()
     flow = inner(proxy_authorization=GOOD)
-    await here.hooks(EverbearerTokens).requestheaders(flow)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
     assert flow.response.status_code == 403
     assert flow.response.headers["Connection"] == "close"
     assert b"user_gone" in flow.response.content
@@ -110,7 +111,7 @@ async def test_who_replays_in_an_interface_is_not_asked(here: Here):
     """He has no client's password, and needs none."""
     flow = asked()
     flow.is_replay = "request"
-    await here.hooks(EverbearerTokens).requestheaders(flow)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
     assert flow.response is None
 
 
@@ -145,7 +146,7 @@ async def test_a_failure_lets_nobody_in(here: Here):
         ("reverse:https://api.box.com", "everbearer_authorization"),
     ):
         flow = asked(mode=mode, **{name: GOOD})
-        await here.hooks(EverbearerTokens).requestheaders(flow)
+        await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
         assert flow.response.status_code == 500
         assert b"internal_error" in flow.response.content
 
@@ -153,7 +154,7 @@ async def test_a_failure_lets_nobody_in(here: Here):
 async def test_what_is_told_of_a_refusal_is_no_name(here: Here):
     """A password typed as a name stays out of the log."""
     flow = absolute(proxy_authorization=basic("my-real-password:x"))
-    await here.hooks(EverbearerTokens).requestheaders(flow)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
     assert "my-real-password" not in repr(here.events) + repr(flow.get_state())
 
 

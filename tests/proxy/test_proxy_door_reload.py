@@ -17,6 +17,7 @@ from everbearer.proxy.reach import Reach
 from everbearer.proxy.tokens import EverbearerTokens
 from proxy.door_stage import GOOD, Here, absolute, connect
 from proxy.flows import asked
+from proxy.hooked import hooked
 
 REVERSE = "reverse:https://api.box.com"
 FAR = [("10.0.0.5", 8080), ("::ffff:10.0.0.5", 8080, 0, 0), ("2001:db8::5", 8080, 0, 0)]
@@ -43,7 +44,7 @@ async def test_a_request_from_beyond_is_refused(here: Here, make, mode, sockname
     """Whatever it says of itself, by the explicit proxy and a reverse listener."""
     flow = at(sockname, make(mode=mode, proxy_authorization=GOOD))
     await without_users(here)
-    await here.hooks(EverbearerTokens).requestheaders(flow)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, flow)
     assert flow.response.status_code == 403
     assert b"loopback_only" in flow.response.content
     assert flow.response.headers["Connection"] == "close"
@@ -102,7 +103,7 @@ async def test_idle_connections_from_beyond_are_cut_off(here: Here):
     """At the reload; one with a request under way ends that first."""
     idle, near = at(FAR[0], asked()), at(NEAR[0], asked())
     busy = at(FAR[0], asked(proxy_authorization=GOOD))
-    await here.hooks(EverbearerTokens).requestheaders(busy)
+    await hooked(here.hooks(EverbearerTokens).requestheaders, busy)
     assert busy.response is None
     writers = []
     for flow in (idle, busy, near):

@@ -19,6 +19,7 @@ from everbearer.settings.load import load
 from everbearer.stores.contract import Record
 from everbearer.stores.memory import MemoryStore
 from proxy.flows import asked
+from proxy.hooked import hooked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +71,7 @@ async def test_a_pair_that_no_server_gave_is_not_saved(
     flow = redeem()
     answer = Response.make(200, PAIR, {"Content-Type": "application/json"})
     with taddons.context():
-        await tokens.requestheaders(flow)
+        await hooked(tokens.requestheaders, flow)
         exchanges.requestheaders(flow)
         flow.request.data.content = FORM
         await exchanges.request(flow)

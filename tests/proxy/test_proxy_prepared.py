@@ -17,6 +17,7 @@ from everbearer.secret import Secret
 from everbearer.settings.load import load
 from everbearer.stores.contract import Record
 from everbearer.stores.memory import MemoryStore
+from proxy.hooked import hooked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +60,8 @@ def asked(host: str = "api.box.com", **fields: str) -> HTTPFlow:
     return flow
 
 
-async def test_the_time_until_a_request_could_leave(tmp_path: Path):
-    """It is part of the whole; a request that does not leave has none."""
+async def broker_with_token(tmp_path: Path) -> Broker:
+    """Return one whose store has a token."""
     config = tmp_path / "config.toml"
     config.write_text(CONFIG)
     config.chmod(0o600)
@@ -68,14 +69,40 @@ async def test_the_time_until_a_request_could_leave(tmp_path: Path):
     store, wall = MemoryStore(), time.time()
     token = Record(access_token=Secret("t"), issued_at=wall, expires_at=wall + 3600)
     await store.save(settings.profiles["ccg"].key, token)
-    broker = Broker(settings, lambda: settings, store=store, clock=Ticking())
-    events: list[Event] = []
-    broker.subscribe(events.append)
+    return Broker(settings, lambda: settings, store=store, clock=Ticking())
+
+
+def tokens_of(broker: Broker) -> EverbearerTokens:
+    """Return the hooks that decide, of an assembled proxy."""
     front = assemble(broker, frozenset(), looked_at=False).front
     [tokens] = [each for each in front if isinstance(each, EverbearerTokens)]
+    return tokens
+
+
+async def test_who_has_nothing_to_wait_for_makes_no_coroutine(tmp_path: Path):
+    """Only the first request waits, for a look into the store."""
+    broker = await broker_with_token(tmp_path)
+    tokens, first, second = tokens_of(broker), asked(), asked()
+    with taddons.context():
+        waiting = tokens.requestheaders(first)
+        assert waiting is not None
+        assert "authorization" not in first.request.headers
+        await waiting
+        assert tokens.requestheaders(second) is None
+    for flow in (first, second):
+        assert flow.request.headers["authorization"] == "Bearer t"
+    await broker.stop()
+
+
+async def test_the_time_until_a_request_could_leave(tmp_path: Path):
+    """It is part of the whole; a request that does not leave has none."""
+    broker = await broker_with_token(tmp_path)
+    tokens = tokens_of(broker)
+    events: list[Event] = []
+    broker.subscribe(events.append)
     with taddons.context():
         for flow in (asked(), asked(origin="https://evil.example")):
-            await tokens.requestheaders(flow)
+            await hooked(tokens.requestheaders, flow)
             flow.response = flow.response or Response.make(200)
             tokens.responseheaders(flow)
             tokens.response(flow)

@@ -267,6 +267,10 @@ async def test_stopping_tells_for_whose_redeem_it_waits() -> None:
     redeems = broker.client_redeems
     begun = await redeems.begin(TOKEN_URL.__eq__, redeem, lambda: None)
     assert "the new token of dev is saved" in broker.awaited
+    kept = broker.keep(asyncio.sleep(0), "the login of dev")
+    both = "the new token of dev is saved and this has ended: the login of dev; "
+    assert both in broker.awaited
+    await kept
     begun.lost("the test is over")
     await broker.stop()
     assert broker.awaited == ""

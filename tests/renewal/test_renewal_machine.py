@@ -241,7 +241,7 @@ class RenewalMachine(RuleBasedStateMachine):
     @rule(seconds=SECONDS)
     def sleep(self, seconds) -> None:
         """Close the lid: time passes, and no timer is heard before it is over."""
-        self.loop._virtual.passed += seconds
+        self.loop.passed += seconds
 
     @precondition(lambda self: self.granted)
     @rule(really=st.sampled_from([False, False, False, True]))

@@ -88,7 +88,7 @@ async def test_stopping_reaches_what_was_replaced() -> None:
     reload = Reload()
     await reload.happen()
     await reload.old.clock.sleep(100)
-    assert "the new token of dev" in reload.after.awaited(frozenset())
+    assert "the new token of dev" in reload.after.awaited(frozenset(), ())
     begun = reload.old.clock.now()
 
     await reload.after.stop()
@@ -96,7 +96,7 @@ async def test_stopping_reaches_what_was_replaced() -> None:
 
     assert reload.old.clock.now() - begun <= 31
     assert reload.after.retired == set()
-    assert reload.after.awaited(frozenset()) == ""
+    assert reload.after.awaited(frozenset(), ()) == ""
 
 
 @virtual

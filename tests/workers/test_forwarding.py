@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from everbearer.events import Event, Exchanged, Renewed
-from everbearer.policy.view import ListenerView, RequestView
+from everbearer.policy.view import Authorization, Existing, ListenerView, RequestView
 from everbearer.subscribers import Subscribers
 from everbearer.workers.forwarding import AllWorkers, Forwarding, Receiving, pair
 
@@ -22,6 +22,7 @@ VIEW = RequestView(
     method="GET",
     path="/2.0/x",
     listener=ListenerView.at("127.0.0.1", 8080, "", "dev"),
+    authorization=Authorization(Existing.OURS, "3f2a", frozenset({"dev"})),
 )
 
 

@@ -1,7 +1,7 @@
 """
 A file of lines that several processes append to, and that none of them loses.
 
-A line is one `write` to a file opened for appending, so lines of several processes
+Lines are one `write` to a file opened for appending, so those of several processes
 do not mix. At its greatest size the file gets the name `FILE.1`, `FILE.1` that of
 `FILE.2`, and so on. Nobody waits for anybody: who still has the old file open
 writes there, and sees before its next line that there is another.
@@ -38,25 +38,33 @@ class LineFile:
         self._is: os.stat_result | None = None
         self._torn = False
 
-    def append(self, line: bytes) -> None:
+    def append(self, lines: bytes) -> int:
         """
-        Append *line*; raises OSError where it cannot, and then nothing of it stays.
+        Append the first of *lines*, in one write; return the length of what stays.
+
+        That is whole lines, as many as the file has room for, but at least one.
+        Raises OSError where not even one can be written, and then nothing of it
+        stays.
 
         Does not wait for the disk: what the system has taken survives this process,
         not the machine.
         """
-        file = self._current(len(line))
-        if self._torn:  # what could not be taken back ends here
-            line = b"\n" + line
-        written = os.write(file, line)
-        if written == len(line):
+        first = lines.index(b"\n") + 1
+        file, room = self._current(first)
+        lines = lines[: _whole(lines, room) or first]
+        begin = b"\n" if self._torn else b""  # what could not be taken back ends here
+        written = os.write(file, begin + lines)
+        if written == len(begin) + len(lines):
             self._torn = False
-            return
+            return len(lines)
+        stays = _whole(lines, max(written - len(begin), 0))
         end = os.lseek(file, 0, os.SEEK_CUR)
         self._torn = os.fstat(file).st_size != end  # another line follows already
         if not self._torn:
-            os.ftruncate(file, end - written)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+            os.ftruncate(file, end - written + min(len(begin) + stays, written))
+        if not stays:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        return stays
 
     def open(self) -> None:
         """Make the file if there is none; OSError where it cannot be written."""
@@ -68,22 +76,24 @@ class LineFile:
             os.close(self._file)
             self._file = self._is = None
 
-    def _current(self, more: int) -> int:
-        """Return the file that has the name now, and room for *more* bytes."""
-        size = 0
-        if self._file is not None:
-            named = self._named()  # one question, for each line
-            if named is None or not os.path.samestat(named, self._of(self._file)):
-                self.close()
-            else:
-                size = named.st_size
-        if self._file is None:
-            self._file = self._open()
-            size = os.fstat(self._file).st_size
-        if size and size + more > self._max_size and self._make_way(self._file):
+    def _current(self, more: int) -> tuple[int, int]:
+        """Return the file for *more* bytes, and for how many it has room."""
+        file, size = self._of_the_name()
+        if size and size + more > self._max_size and self._make_way(file):
             self.close()
-            self._file = self._open()
-        return self._file
+            file, size = self._of_the_name()
+        return file, max(self._max_size - size, 0)
+
+    def _of_the_name(self) -> tuple[int, int]:
+        """Return the file that has the name now, and its size."""
+        if self._file is not None:
+            named = self._named()  # one question, for each write
+            if named is not None:
+                return self._file, named.st_size
+            self.close()
+        self._file = self._open()
+        self._is = os.fstat(self._file)  # which file it is stays so
+        return self._file, self._is.st_size
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -93,22 +103,14 @@ class LineFile:
             self._path.parent.mkdir(_FOLDER, parents=True, exist_ok=True)
             return os.open(self._path, flags, _MODE)
 
-    def _of(self, file: int) -> os.stat_result:
-        """Return which file it is, which stays so; its size is that of the start."""
-        if self._is is None:
-            self._is = os.fstat(file)
-        return self._is
-
     def _named(self) -> os.stat_result | None:
-        """Return which file has the name now."""
+        """Return the state of our file, None where another has the name, or none."""
         try:
-            return os.stat(self._path)  # noqa: PTH116 - a third of its time, for each line
+            named = os.stat(self._path)  # noqa: PTH116 - a third of its time, each time
         except FileNotFoundError:
             return None
-
-    def _has_the_name(self, file: int) -> bool:
-        named = self._named()
-        return named is not None and os.path.samestat(named, self._of(file))
+        same = self._is is not None and os.path.samestat(named, self._is)
+        return named if same else None
 
     def _make_way(self, file: int) -> bool:
         """Give the names on, unless somebody else does it just now."""
@@ -117,7 +119,7 @@ class LineFile:
         except BlockingIOError:
             return False
         # Closing the file unlocks it.
-        if not self._has_the_name(file):
+        if self._named() is None:
             return True
         for number in range(self._keep, 0, -1):
             with suppress(FileNotFoundError):
@@ -128,3 +130,8 @@ class LineFile:
         if number == 0:
             return self._path
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _whole(lines: bytes, most: int) -> int:
+    """Return the length of those whole lines that *most* bytes hold."""
+    return len(lines) if len(lines) <= most else lines.rfind(b"\n", 0, most) + 1

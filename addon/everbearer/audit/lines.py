@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 from functools import lru_cache
+from json.encoder import encode_basestring
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from everbearer.events import (
+    AuditLinesLost,
     ClientRedeemed,
     ConfigurationChanged,
     DefaultChosen,
@@ -25,7 +27,7 @@ from everbearer.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from everbearer.events import Event
 
@@ -66,19 +68,17 @@ SCHEMA: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
     EmergencyCopy: ("emergency_copy", ("profile", "message")),
     DefaultChosen: ("default_chosen", ("profile",)),
     ConfigurationChanged: ("configuration", ("source", "problems", "needs_restart")),
+    AuditLinesLost: ("lines_lost", ("count",)),
 }
 """By event: its name in the file, and its members beside `v`, `at` and `event`."""
 
-_TIMES: Final = frozenset({"expires_at", "retry_at", "ends_at"})
-_DURATION: Final = "duration"
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+class _Form(NamedTuple):
+    """What can be found out of a kind's lines before there is one."""
 
-_READ: Final = {
-    kind: (name, members, attrgetter(*members))
-    for kind, (name, members) in SCHEMA.items()
-}
-"""Each request has a line: what can be found out beforehand is."""
+    text: str  # with a place for each value
+    read: Callable[[Event], Sequence[Any]]
+    told: tuple[tuple[int, Callable[[Any], Any]], ...]  # by place: told otherwise
 
 
 def line_of(event: Event) -> bytes:
@@ -87,25 +87,37 @@ def line_of(event: Event) -> bytes:
 
     Times are RFC 3339 in UTC, null for none; durations are seconds.
     """
-    name, members, read = _READ[type(event)]
-    values = read(event)
-    told = dict(zip(members, values if len(members) > 1 else (values,), strict=True))
-    if _DURATION in told:
-        told[_DURATION] = round(told[_DURATION], 6)
-    for member in _TIMES.intersection(told):
-        told[member] = _time(told[member]) if told[member] else None
-    return _line(event.at, name, told)
-
-
-def gap(at: float, lost: int) -> bytes:
-    """Return the line in place of *lost* ones that could not be written."""
-    return _line(at, "lines_lost", {"count": lost})
-
-
-def _line(at: float, name: str, told: Mapping[str, Any]) -> bytes:
-    text = _encode({"v": VERSION, "at": _time(at), "event": name, **told})
+    text, read, told = _FORMS[type(event)]
+    values = [_time(event.at), *read(event)]
+    for place, tell in told:
+        values[place] = tell(values[place])
+    # Each request has a line, of little but text.
+    shown = [encode_basestring(x) if type(x) is str else _other(x) for x in values]
     # What clients sent may hold what is no text.
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    return (text % tuple(shown)).encode("utf-8", "backslashreplace")
+
+
+def _other(value: object) -> str:
+    """Return as JSON what is no text."""
+    return _PLAIN.get(type(value), _encode)(value)
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_PLAIN: Final[Mapping[type, Callable[[Any], str]]] = {
+    bool: {False: "false", True: "true"}.__getitem__,
+    int: int.__repr__,
+    float: float.__repr__,
+}
+"""As JSON has them, at a tenth of what its encoder takes to begin."""
+
+
+def _seconds(duration: float) -> float:
+    return round(duration, 6)
+
+
+def _moment(at: float) -> str | None:
+    return _time(at) if at else None
 
 
 def _time(at: float) -> str | None:
@@ -120,3 +132,29 @@ def _time(at: float) -> str | None:
 @lru_cache(maxsize=8)  # lines of one second come one after the other
 def _second(at: int) -> str:
     return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+_TOLD: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "duration": _seconds,
+    "expires_at": _moment,
+    "retry_at": _moment,
+    "ends_at": _moment,
+}
+
+
+def _text(name: str, members: Iterable[str]) -> str:
+    places = "".join(f',"{member}":%s' for member in members)
+    return f'{{"v":{VERSION},"at":%s,"event":"{name}"{places}}}\n'
+
+
+def _form(name: str, members: Sequence[str]) -> _Form:
+    read = attrgetter(*members)
+    told = [(n, _TOLD[x]) for n, x in enumerate(members, 1) if x in _TOLD]
+    return _Form(
+        _text(name, members),
+        read if len(members) > 1 else lambda event: (read(event),),
+        tuple(told),
+    )
+
+
+_FORMS: Final = {kind: _form(*named) for kind, named in SCHEMA.items()}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from everbearer import __version__
-from everbearer.cli.real_box import EXAMPLE
 from everbearer.policy.rules import Action
 from everbearer.policy.users import REVERSE_FIELD
+from everbearer.settings.real_box import EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

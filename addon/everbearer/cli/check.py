@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.authority import warn_of_doubts
 from everbearer.cli.configuration import (
     file_option,
@@ -18,6 +18,7 @@ from everbearer.cli.configuration import (
     read,
 )
 from everbearer.errors import ConfigError
+from everbearer.settings.real_box import led_elsewhere, not_the_real_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ def command(config: Path | None, *, as_json: bool) -> int:
     for warning in settings.warnings:
         voice.warn(warning)
     warn_of_doubts(settings)
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     voice.result(_summary(settings))
     return 0
@@ -78,7 +79,7 @@ def _json(
             "warnings": list(settings.warnings) if settings else [],
             "profiles": list(settings.profiles) if settings else [],
             "rules": [rule.label for rule in settings.rules] if settings else [],
-            "not_the_real_box": real_box.elsewhere(settings) if settings else {},
+            "not_the_real_box": led_elsewhere(settings) if settings else {},
         },
         indent=2,
     )

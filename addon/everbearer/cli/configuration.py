@@ -100,13 +100,13 @@ async def running(broker: Broker) -> AsyncIterator[Broker]:
     from everbearer.audit.log import keep_log
 
     broker.subscribe(_tell_trouble)
-    keep_log(broker, voice.warn, must=False)
-    try:
-        yield broker
-    finally:
-        if awaited := broker.awaited:
-            voice.warn(awaited)
-        await broker.stop()
+    with keep_log(broker, voice.warn, must=False):
+        try:
+            yield broker
+        finally:
+            if awaited := broker.awaited:
+                voice.warn(awaited)
+            await broker.stop()
 
 
 def _tell_trouble(event: Event) -> None:

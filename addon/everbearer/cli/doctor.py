@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import file_option, json_option, located
 from everbearer.doctor.result import Level, exit_code
+from everbearer.settings.real_box import led_elsewhere, not_the_real_box
 
 if TYPE_CHECKING:
     from everbearer.doctor.checks import Check
@@ -94,7 +95,7 @@ def command(
     if as_json:
         voice.result(json.dumps(_as_json(patient, results, code), indent=2))
         return code
-    if patient.found and (elsewhere := real_box.warning(patient.found)):
+    if patient.found and (elsewhere := not_the_real_box(patient.found)):
         voice.warn(elsewhere)
     voice.say(_summary(results))
     return code
@@ -154,7 +155,7 @@ def _as_json(patient: Patient, results: list[Result], code: int) -> dict[str, An
         "configuration": str(patient.config),
         "ok": code == 0,
         "exit_code": code,
-        "not_the_real_box": real_box.elsewhere(found) if found else {},
+        "not_the_real_box": led_elsewhere(found) if found else {},
         "results": [
             asdict(r) | {"level": r.level.value, "fix": voice.pasteable(r.fix)}
             for r in results

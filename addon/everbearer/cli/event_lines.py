@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.cli import voice
 from everbearer.events import (
+    AuditLinesLost,
     ClientRedeemed,
     ConfigurationChanged,
     DefaultChosen,
@@ -209,6 +210,11 @@ def _configuration(event: ConfigurationChanged) -> Line:
     return Line(logging.INFO, f"{event.source} is in force", colour="cyan")
 
 
+def _lines_lost(event: AuditLinesLost) -> Line:
+    # The log tells people by itself, whatever else they are told of.
+    return Line(logging.DEBUG, f"lines of the audit log that are lost: {event.count}")
+
+
 def _shown(path: str) -> str:
     return path.partition("?")[0]
 
@@ -237,5 +243,6 @@ _LINES: Final[Mapping[type, Callable[[Any], Line]]] = {
     EmergencyCopy: _unsaved,
     DefaultChosen: _default_chosen,
     ConfigurationChanged: _configuration,
+    AuditLinesLost: _lines_lost,
 }
 """By event: how it is told."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import (
     file_option,
     json_option,
@@ -23,6 +23,7 @@ from everbearer.cli.request import (
     view_of,
 )
 from everbearer.policy.verdict import Inject, Pass, Refuse
+from everbearer.settings.real_box import led_elsewhere, not_the_real_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,11 +97,11 @@ def command(
     broker = make_idle_broker(settings)
     told = _told(broker.decide(view), name)
     if as_json:
-        elsewhere = real_box.elsewhere(settings)
+        elsewhere = led_elsewhere(settings)
         more = {"listener": str(listener.address), "not_the_real_box": elsewhere}
         voice.result(json.dumps(told | more, indent=2))
         return
-    if warning := real_box.warning(settings):
+    if warning := not_the_real_box(settings):
         voice.warn(warning)
     for key, value in told.items():
         if value is not None:

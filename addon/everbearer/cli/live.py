@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from everbearer import __version__
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.asking import confirmed, somebody
 from everbearer.cli.configuration import chosen, make_broker, read_and_warn, running
 from everbearer.doctor.live import QUESTIONS, Live, asked
 from everbearer.errors import ConfigError, Problem
 from everbearer.renewal.wire import Wire
+from everbearer.settings.real_box import led_elsewhere, not_the_real_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def profile_of_box(config: Path | None, name: str) -> tuple[Settings, Profile]:
         raise ConfigError(
             Problem("", f"profile {name} is none of Box's", "the questions are Box's")
         )
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     return settings, profile
 
@@ -75,7 +76,7 @@ def report(
         "mitmproxy": version("mitmproxy"),
         "day": time.strftime("%Y-%m-%d", time.gmtime()),
         "grant": profile.grant.name if profile.grant else "access_token",
-        "not_the_real_box": bool(real_box.elsewhere(settings)),
+        "not_the_real_box": bool(led_elsewhere(settings)),
         "answers": asyncio.run(_answers(live, questions)),
     }
 

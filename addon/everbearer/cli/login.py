@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import (
     chosen,
     file_option,
@@ -24,6 +24,7 @@ from everbearer.errors import (
     Problem,
     ReauthorizationRequired,
 )
+from everbearer.settings.real_box import not_the_real_box
 from everbearer.spans import duration
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def command(
 
     settings = read_and_warn(config)
     (name,) = chosen(settings, [profile] if profile else [])
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     _check(settings.profiles[name])
     asyncio.run(_log_in(make_broker(settings), name, no_browser=no_browser))

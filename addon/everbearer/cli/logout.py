@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import (
     chosen,
     file_option,
@@ -15,6 +15,7 @@ from everbearer.cli.configuration import (
     running,
     waiting_for,
 )
+from everbearer.settings.real_box import not_the_real_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def command(config: Path | None, profile: str | None, *, forget: bool) -> None:
 
     settings = read_and_warn(config)
     (name,) = chosen(settings, [profile] if profile else [])
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     grant = settings.profiles[name].grant
     outcome = asyncio.run(_log_out(make_broker(settings), name, ask=not forget))

@@ -8,13 +8,14 @@ import logging
 import os
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from everbearer.audit.log import keep_log
 from everbearer.broker import Broker
 from everbearer.certificates import make_authority
-from everbearer.cli import logs, real_box, voice
+from everbearer.cli import logs, voice
 from everbearer.cli.configuration import chosen, read
 from everbearer.cli.event_lines import line_of, teller
 from everbearer.cli.listening import hold, parse
@@ -38,6 +39,7 @@ from everbearer.events import Exchanged
 from everbearer.policy.choice import NO_DEFAULT
 from everbearer.proxy import launcher
 from everbearer.settings.model import Address, Ca, Listener, Unmatched
+from everbearer.settings.real_box import not_the_real_box
 from everbearer.users.user import user_of_one_run
 
 if TYPE_CHECKING:
@@ -78,19 +80,20 @@ def serve(
     if verbose:
         for warning in settings.warnings:
             voice.warn(warning)
-        if elsewhere := real_box.warning(settings):
+        if elsewhere := not_the_real_box(settings):
             voice.warn(elsewhere)
     now = dt.datetime.now(dt.UTC)
     permitted = constraints(settings.ruled)
     authority = make_authority("everbearer, one run", permitted, now, _LIFE)
 
-    with hold(settings) as held:
+    with ExitStack() as stack:
+        held = stack.enter_context(hold(settings))
         [(host, port)] = held.sockets
         endpoint = Endpoint(host, port, user.name, password)
         broker = Broker(
             held.filled_in(settings), lambda: held.filled_in(private(read(config)))
         )
-        keep_log(broker, voice.warn, must=True)
+        stack.enter_context(keep_log(broker, voice.warn, must=True))
         broker.subscribe(teller(logging.INFO) if verbose else _tell_trouble)
 
         def on_ready(_: launcher.Ready) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import (
     chosen,
     file_option,
@@ -15,6 +15,7 @@ from everbearer.cli.configuration import (
     running,
 )
 from everbearer.errors import EverbearerError
+from everbearer.settings.real_box import not_the_real_box
 from everbearer.spans import duration
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def command(config: Path | None, profiles: tuple[str, ...]) -> int:
 
     settings = read_and_warn(config)
     names = chosen(settings, profiles)
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     return asyncio.run(_renew_all(make_broker(settings), names))
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from everbearer.cli import voice
-from everbearer.cli.real_box import EXAMPLE
 from everbearer.errors import EverbearerError
+from everbearer.settings.real_box import EXAMPLE
 
 if TYPE_CHECKING:
     from everbearer.sandbox.server import Sandbox, SandboxOptions

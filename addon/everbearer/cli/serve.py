@@ -160,7 +160,7 @@ def command(
         if ui != "console":  # which has the terminal for itself
             tell = teller(logging.WARNING if quiet else logging.INFO)
             broker.subscribe(for_worker(tell, post))
-        keep_log(broker, voice.warn, must=True)
+        stack.enter_context(keep_log(broker, voice.warn, must=True))
         speaks = post is None or post.number == 1
         notifier = keep_notifying(broker, voice.warn, here=speaks)
         broker.subscribe(counts[post.number - 1 if post else 0])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import (
     chosen,
     file_option,
@@ -23,6 +23,7 @@ from everbearer.cli.configuration import (
     running,
 )
 from everbearer.errors import ConfigError, EverbearerError
+from everbearer.settings.real_box import led_elsewhere, not_the_real_box
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -160,7 +161,7 @@ def _tell(view: _View) -> None:
     voice.mistakes(view.found.problems)
     if view.found.problems:
         voice.warn("a proxy that runs keeps the configuration that it had")
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     if view.absent:
         voice.say(f"no store yet: {settings.store.path} is made with the first use")
@@ -175,7 +176,7 @@ def _lines(view: _View) -> Iterator[tuple[str, str]]:
     """Return what stands below the table that is watched, with its colours."""
     for problem in view.found.problems:
         yield voice.printable(voice.pasteable(str(problem))), "red"
-    if elsewhere := real_box.warning(view.settings):
+    if elsewhere := not_the_real_box(view.settings):
         yield voice.printable(elsewhere), "yellow"
     for message, hint in _troubles(view):
         yield voice.printable(message), "yellow"
@@ -232,7 +233,7 @@ def _as_json(view: _View) -> dict[str, Any]:
     return {
         "configuration": str(settings.source),
         "problems": problems_for_programs(view.found.problems),
-        "not_the_real_box": real_box.elsewhere(settings),
+        "not_the_real_box": led_elsewhere(settings),
         "no_store_yet": view.absent,
         "profiles": [
             _profile(settings.profiles[state.name], state)

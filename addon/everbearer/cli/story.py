@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from everbearer.cli import measure
-from everbearer.cli.real_box import EXAMPLE
+from everbearer.settings.real_box import EXAMPLE
 
 if TYPE_CHECKING:
     from everbearer.cli.narrator import Narrator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.configuration import (
     chosen,
     file_option,
@@ -17,6 +17,7 @@ from everbearer.cli.configuration import (
     read_and_warn,
     running,
 )
+from everbearer.settings.real_box import not_the_real_box
 from everbearer.spans import duration
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def command(
 
     settings = read_and_warn(config)
     (name,) = chosen(settings, [profile] if profile else [])
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
     credential, left = asyncio.run(_obtain(make_broker(settings), name))
     voice.say(f"the access token of {name}, good for {duration(left)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from everbearer import __version__
-from everbearer.cli import real_box, voice
+from everbearer.cli import voice
 from everbearer.cli.banner import banner
 from everbearer.cli.for_programs import for_programs
 from everbearer.cli.set_up import set_up
@@ -25,6 +25,7 @@ from everbearer.policy.hosts import join_authority
 from everbearer.proxy.addresses import bound_to
 from everbearer.secret import Secret
 from everbearer.settings.model import Address
+from everbearer.settings.real_box import not_the_real_box
 from everbearer.workers.forwarding import AllWorkers
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Watched:
             instance = Instance(
                 version=__version__,
                 workers=self._workers,
-                elsewhere=real_box.warning,
+                elsewhere=not_the_real_box,
                 set_up=lambda settings: tuple(set_up(settings, self.authority)),
             )
             plain = for_programs(broker, metrics)
@@ -127,7 +128,7 @@ def greet(settings: Settings, watched: Watched, *, quiet: bool) -> None:
     if not quiet:
         for line in (*banner(settings, watched.authority), watched.line):
             voice.say(line)
-    if elsewhere := real_box.warning(settings):
+    if elsewhere := not_the_real_box(settings):
         voice.warn(elsewhere)
 
 

@@ -43,7 +43,7 @@ class Actions:
             return _failed(f"{name}: {_CANNOT[action]}", "")
         # Shielded: who closes the page does not break off what has begun.
         done = self._done(profile, self._by_name[action])
-        return await asyncio.shield(self._broker.keep(done, f"{action} {name}"))
+        return await asyncio.shield(self._broker.keep(done, f"{_NOUNS[action]} {name}"))
 
     async def stop(self) -> None:
         """End the logins that wait for an answer."""
@@ -85,6 +85,13 @@ class Actions:
             "words": "log in and grant access there; what comes of it is shown here",
         }
 
+
+_NOUNS: Final = {
+    "renew": "the renewal of",
+    "revoke": "the revocation of",
+    "login": "the login of",
+}
+"""What people are told of where the end of it is waited for."""
 
 _CANNOT: Final = {
     "renew": "a developer token cannot be renewed",

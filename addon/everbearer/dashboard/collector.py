@@ -15,7 +15,6 @@ from everbearer.dashboard.lives import Mark, Timeline
 from everbearer.events import (
     ClientRedeemed,
     ConfigurationChanged,
-    DefaultChosen,
     Exchanged,
     RenewalFailed,
     Renewed,
@@ -23,9 +22,11 @@ from everbearer.events import (
     SaveFailed,
     TokensDeleted,
 )
+from everbearer.stories import Stories
 
 if TYPE_CHECKING:
     from everbearer.events import Event
+    from everbearer.stories import Story
 
 MOST: Final = 1000
 """Requests that are kept."""
@@ -52,31 +53,26 @@ class Collector:
         """Grows with everything after which profiles may be in another state."""
         self.lost = 0
         """Events of other workers that did not arrive."""
-        self.default = ""
-        """The profile that a person made the default since the start."""
         self.last: dict[str, Renewed | RenewalFailed | ClientRedeemed] = {}
         self.unsaved: dict[str, SaveFailed] = {}
         self.configuration: ConfigurationChanged | None = None
-        self.renewals: deque[Renewed] = deque(maxlen=MOST)
-        self.failures: deque[RenewalFailed] = deque(maxlen=MOST)
-        self.replays: deque[Replayed] = deque(maxlen=MOST)
+        self._stories = Stories()
         self._requests: deque[Exchanged] = deque(maxlen=MOST)
 
     def __call__(self, event: Event) -> None:
         """Remember *event*."""
+        self._stories(event)
         match event:
             case Exchanged():
                 self._exchanged(event)
                 return
             case Replayed():
-                self.replays.append(event)
                 self._mark(event, "replayed", _replayed(event), event.id)
                 return
             case Renewed():
                 self._renewed(event)
             case RenewalFailed():
                 self.last[event.profile] = event
-                self.failures.append(event)
                 self._mark(event, "failed", f"{event.code}: {event.message}")
             case ClientRedeemed():
                 self._client_redeemed(event)
@@ -86,8 +82,6 @@ class Collector:
                 self._mark(event, "revoked", f"the tokens are {where}")
             case SaveFailed():
                 self.unsaved[event.profile] = event
-            case DefaultChosen():
-                self.default = event.profile
             case ConfigurationChanged():
                 self.configuration = event
         self.changes += 1
@@ -102,9 +96,10 @@ class Collector:
         new = min(self.count - count, len(self._requests))
         return list(islice(self._requests, len(self._requests) - new, None))
 
-    def request(self, name: str) -> Exchanged | None:
-        """Return the request of that id, None where it is not kept any more."""
-        return next((each for each in self._requests if each.id == name), None)
+    def story(self, name: str) -> Story | None:
+        """Return that of the request of that id, None where it is not kept any more."""
+        found = next((each for each in self._requests if each.id == name), None)
+        return None if found is None else self._stories.of(found)
 
     # -- inside -------------------------------------------------------------
 
@@ -124,7 +119,6 @@ class Collector:
     def _renewed(self, event: Renewed) -> None:
         self.last[event.profile] = event
         self.unsaved.pop(event.profile, None)
-        self.renewals.append(event)
         # A request is told of when it has ended, after the renewal that it waited for.
         how = "rejected" if event.cause == "rejected" else "replaced"
         self.timeline.begin(event.profile, event.token, event.at, event.expires_at, how)

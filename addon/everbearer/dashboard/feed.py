@@ -81,6 +81,7 @@ class Feed:
     def __init__(self, state: State) -> None:
         self._state = state
         self._readers: set[Reader] = set()
+        self._joining = 0
         self._tasks = Tasks()
         self._looking: asyncio.Task[None] | None = None
         self._closed = False
@@ -90,15 +91,16 @@ class Feed:
         self._changes = self._version = -1
         self._looked = self._drawn = float("-inf")
 
-    @property
-    def full(self) -> bool:
-        """Tell whether another reader would be too many."""
-        return self._closed or len(self._readers) >= READERS
-
-    async def join(self) -> Reader:
-        """Return a new reader, for whom the whole state waits."""
+    async def join(self) -> Reader | None:
+        """Return a new reader, for whom the whole state waits; None: too many are."""
+        if self._closed or len(self._readers) + self._joining >= READERS:
+            return None
         reader = Reader()
-        await self._state.refresh()
+        self._joining += 1
+        try:
+            await self._state.refresh()
+        finally:
+            self._joining -= 1
         # From here on nothing happens in between: what the document has is not told
         # again, and what comes after it is.
         self._tell(self._requests())

@@ -84,7 +84,8 @@ class Logins:
                 if isinstance(answer, Denied):
                     raise refusal_of(answer, name)
                 # Kept and shielded: what the code brings is saved, whoever stops.
-                kept = self._broker.keep(self._exchange(name, login, answer), "log in")
+                exchange = self._exchange(name, login, answer)
+                kept = self._broker.keep(exchange, f"the login of {name}")
                 if error := await asyncio.shield(kept):
                     raise error
             except EverbearerError as error:

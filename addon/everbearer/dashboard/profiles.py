@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from everbearer.dashboard.collector import Collector
     from everbearer.events import Renewed
     from everbearer.renewal.status import ProfileStatus
-    from everbearer.settings.model import Profile, Settings
+    from everbearer.settings.model import Profile
 
 
 type Span = tuple[float, float]
@@ -24,17 +24,17 @@ type Span = tuple[float, float]
 def shown(
     profile: Profile,
     status: ProfileStatus,
-    settings: Settings,
+    default: str,
     known: Collector,
     span: Span | None,
 ) -> dict[str, Any]:
-    """Return the profile; *span* is that of its token."""
+    """Return the profile; *default* serves who names none, *span* is its token's."""
     last = known.last.get(profile.name)
     return {
         "name": profile.name,
         "grant": status.grant,
         "subject": _subject(profile),
-        "is_default": profile.name == _default(settings, known),
+        "is_default": profile.name == default,
         "state": status.state,
         "token": status.token,
         **_times(span),
@@ -95,13 +95,6 @@ def _times(span: Span | None) -> dict[str, Any]:
         "expired_at": end - expired,
         "expires_at": end,
     }
-
-
-def _default(settings: Settings, known: Collector) -> str:
-    if known.default in settings.profiles:
-        return known.default
-    only = next(iter(settings.profiles)) if len(settings.profiles) == 1 else ""
-    return settings.default_profile or only
 
 
 def _subject(profile: Profile) -> str:

@@ -103,17 +103,17 @@ class State:
 
     def profiles(self) -> list[dict[str, Any]]:
         """Return the profiles that were there and are in the configuration still."""
-        settings = self._broker.settings
+        profiles = self._broker.settings.profiles
         return [
             shown(
-                settings.profiles[each.name],
+                profiles[each.name],
                 each,
-                settings,
+                self._broker.rules.default_profile,
                 self.known,
                 self._spans.get((each.name, each.token)),
             )
             for each in self._statuses
-            if each.name in settings.profiles
+            if each.name in profiles
         ]
 
     def troubles(self) -> list[dict[str, Any]]:

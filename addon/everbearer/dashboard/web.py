@@ -30,13 +30,15 @@ from everbearer.dashboard.answers import (
     page,
 )
 from everbearer.dashboard.guard import MARK, OPEN, Asked, judge
-from everbearer.dashboard.rows import story
+from everbearer.dashboard.rows import told
 from everbearer.dashboard.session import NONCE_BYTES
 from everbearer.report import report
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Mapping
+
+    from tornado.iostream import IOStream
 
     from everbearer.dashboard.actions import Actions
     from everbearer.dashboard.feed import Feed
@@ -52,6 +54,9 @@ _BODY: Final = 64 * 1024
 _HEAD: Final = 16 * 1024
 _IDLE: Final = 60.0
 """Seconds for which a connection is kept that nobody uses."""
+
+CONNECTIONS: Final = 128
+"""At once, whoever opens them: each takes a descriptor, which requests need too."""
 
 _PING: Final = 15.0
 _SLOWEST: Final = 15.0
@@ -92,7 +97,7 @@ def make_server(served: Served) -> HTTPServer:
         ],
         log_function=_no_log,
     )
-    return HTTPServer(
+    return _Bounded(
         application,
         max_header_size=_HEAD,
         max_body_size=_BODY,
@@ -100,6 +105,25 @@ def make_server(served: Served) -> HTTPServer:
         idle_connection_timeout=_IDLE,
         body_timeout=_IDLE,
     )
+
+
+class _Bounded(HTTPServer):
+    """One that closes at once what connects beyond `CONNECTIONS`."""
+
+    _open = 0
+
+    @override
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        if self._open >= CONNECTIONS:
+            stream.close()
+            return
+        self._open += 1
+        super().handle_stream(stream, address)
+
+    @override
+    def on_close(self, server_conn: object) -> None:
+        self._open -= 1
+        super().on_close(server_conn)
 
 
 class _Guarded(RequestHandler):
@@ -194,11 +218,11 @@ class _Handler(_Guarded):
             await served.state.refresh()
             self._answer(as_json(served.state.document()))
         elif found := _REQUEST.fullmatch(path):
-            event = served.state.known.request(found[1])
-            if event is None:
+            story = served.state.known.story(found[1])
+            if story is None:
                 self._refuse(404, "this request is not remembered any more")
             else:
-                self._answer(as_json(story(event, served.state.known)))
+                self._answer(as_json(told(story)))
         else:
             self._refuse(404, "there is nothing here")
 
@@ -241,11 +265,11 @@ class _Events(_Guarded):
     @override
     async def get(self) -> None:
         feed = self._served.feed
-        if feed.full:
+        self._reader = reader = await feed.join()
+        if reader is None:
             self._refuse(503, "too many pages are open")
             return
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
-        self._reader = reader = await feed.join()
         try:
             # Whoever was let in has to be so still: sessions end.
             while self._is_let_in() and (text := await reader.next(_PING)) is not None:

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
 from everbearer.events import (
+    AuditLinesLost,
     ClientRedeemed,
     Exchanged,
     RenewalFailed,
@@ -95,6 +96,7 @@ class Counts:
         self.renewal_failures = Counter()
         self.client_redeems = Counter()
         self.save_failures = Counter()
+        self.audit_lines_lost = Counter({(): 0})
         self.token_requests = Counter()
         self.token_request_durations = Histograms(ENDPOINT)
         self.expires_at: dict[str, float] = {}
@@ -108,6 +110,7 @@ class Counts:
             ClientRedeemed: self._client_redeemed,
             TokensDeleted: self._tokens_deleted,
             SaveFailed: self._save_failed,
+            AuditLinesLost: self._lines_lost,
         }
 
     def __call__(self, event: Event) -> None:
@@ -176,6 +179,9 @@ class Counts:
 
     def _save_failed(self, event: SaveFailed) -> None:
         self.save_failures.add((self._known(event.profile),))
+
+    def _lines_lost(self, event: AuditLinesLost) -> None:
+        self.audit_lines_lost.add((), event.count)
 
     def _known(self, profile: str) -> str:
         # "" is what requests have that no profile serves.

@@ -100,6 +100,12 @@ class Exposition:
             ("code",),
             counts.users_refused,
         )
+        yield _counter(
+            "audit_lines_lost",
+            "Lines of the audit log that could not be written.",
+            (),
+            counts.audit_lines_lost,
+        )
         yield from self._tokens()
         yield from self._gauges
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from everbearer.broker import Broker
     from everbearer.events import Event
     from everbearer.proxy.notes import Notes
+    from everbearer.proxy.waiting import Waits
     from everbearer.users.user import User
 
 type Shown = tuple[str, ...]
@@ -83,13 +84,13 @@ class Door:
         client = flow.client_conn
         self._tunnels[client] = self._opening.pop(client, None)
 
-    async def judge(self, flow: HTTPFlow, shown: Shown) -> UserView | Refusal | None:
+    def judge(self, flow: HTTPFlow, shown: Shown) -> Waits[UserView | Refusal | None]:
         """Return who sent the request; None where there are no users."""
         if not self._verifier.guards:
             return self._beyond(flow)
         client = flow.client_conn
         if client not in self._tunnels:
-            user = await self._verified(flow, shown)
+            user: User | Refusal = yield self._verified(flow, shown)
             return user if isinstance(user, Refusal) else _view(user)
         found = self.through(client)
         if found is None:

@@ -10,7 +10,7 @@ long enough. Here whoever has that much in queues is not read until they move. L
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mitmproxy.proxy.events import DataReceived
 from mitmproxy.proxy.layer import Layer, NextLayer
@@ -20,13 +20,13 @@ from mitmproxy.proxy.layers.http import (
     RequestData,
     ResponseData,
 )
-from mitmproxy.proxy.server import ConnectionHandler
+from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.proxy.tunnel import TunnelLayer
 
 from everbearer.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from mitmproxy.connection import Connection
     from mitmproxy.proxy.events import Event
@@ -47,8 +47,6 @@ PARTS: Final[Mapping[type, tuple[str, ...]]] = {
 }
 """What holds the queues that are looked at."""
 
-_names: Final[dict[type, tuple[str, ...]]] = {}
-
 _drain_writers: Final = ConnectionHandler.drain_writers
 
 
@@ -58,7 +56,10 @@ async def drain_writers(self: ConnectionHandler) -> None:
 
     Called by each connection's task after each of its reads, before the next.
     """
-    await _drain_writers(self)  # type: ignore[no-untyped-call]
+    # Who holds the lock wants nothing to be read: see `internals.reading_paused`.
+    held = self._drain_lock.locked()
+    if held or any(map(_is_behind, self.transports.values())):
+        await _drain_writers(self)  # type: ignore[no-untyped-call]
     task = asyncio.current_task()
     for connection, io in self.transports.items():
         if io.handler is task:
@@ -69,6 +70,21 @@ async def drain_writers(self: ConnectionHandler) -> None:
                 # Raised from here it would leave the connection open for ever.
                 report("the queues of a connection could not be looked at", error)
             return
+
+
+def _is_behind(io: ConnectionIO) -> bool:
+    """Tell whether a connection's `drain` may have anything to do."""
+    reader, writer = io.reader, io.writer
+    if not isinstance(reader, asyncio.StreamReader):
+        return True
+    if not isinstance(writer, asyncio.StreamWriter):
+        return writer is not None
+    transport = writer.transport
+    return (
+        transport.get_write_buffer_size() > 0
+        or transport.is_closing()
+        or reader.exception() is not None
+    )
 
 
 def is_full(handler: ConnectionHandler, connection: Connection) -> bool:
@@ -102,20 +118,44 @@ def _queues(handler: ConnectionHandler) -> list[Collection[Event]]:
             if layer in seen:
                 continue
             seen.add(layer)
-            names = _names.get(type(layer)) or _names_of(type(layer))
-            found += [queue for name in names if (queue := getattr(layer, name))]
-            if isinstance(layer, HttpLayer):
-                lists += [stream.context.layers for stream in layer.streams.values()]
-            elif isinstance(layer, HttpStream) and layer.child_layer is not None:
-                lists.append([layer.child_layer])
+            kind = _kinds.get(type(layer)) or _kind_of(type(layer))
+            found += [q for name in kind.queues if (q := getattr(layer, name))]
+            if kind.more is not None:
+                lists += kind.more(layer)
     return found
 
 
-def _names_of(kind: type[Layer]) -> tuple[str, ...]:
-    """Return the names of the queues of a kind of layer, and remember them."""
+class _Kind(NamedTuple):
+    """A kind of layer: what holds its queues, and where it leads to."""
+
+    queues: tuple[str, ...]
+    more: Callable[[Any], list[Sequence[Layer]]] | None
+
+
+_kinds: Final[dict[type[Layer], _Kind]] = {}
+
+
+def _kind_of(kind: type[Layer]) -> _Kind:
+    """Return what is known of a kind of layer, and remember it."""
     found = (names for part, names in PARTS.items() if issubclass(kind, part))
-    _names[kind] = names = tuple(name for names in found for name in names)
-    return names
+    more = next((of for part, of in _LEADS_TO.items() if issubclass(kind, part)), None)
+    queues = tuple(name for names in found for name in names)
+    _kinds[kind] = made = _Kind(queues, more)
+    return made
+
+
+def _of_streams(layer: HttpLayer) -> list[Sequence[Layer]]:
+    return [stream.context.layers for stream in layer.streams.values()]
+
+
+def _of_child(layer: HttpStream) -> list[Sequence[Layer]]:
+    return [] if layer.child_layer is None else [[layer.child_layer]]
+
+
+_LEADS_TO: Final[Mapping[type, Callable[[Any], list[Sequence[Layer]]]]] = {
+    HttpLayer: _of_streams,
+    HttpStream: _of_child,
+}
 
 
 def apply() -> None:

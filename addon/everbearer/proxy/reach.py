@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from everbearer.broker import Broker
     from everbearer.policy.verdict import Refuse
     from everbearer.proxy.refusal import Refusal
+    from everbearer.proxy.waiting import Waits
 
 type Endpoint = tuple[str, int]
 type LookUp = Callable[[Endpoint], Awaitable[tuple[str, ...]]]
@@ -83,12 +84,13 @@ class Reach:
             found = reach.refusal(address[0], await self._look_up(address))
         return None if found is None else from_verdict(found)
 
-    async def of_request(self, flow: HTTPFlow) -> Refusal | None:
+    def of_request(self, flow: HTTPFlow) -> Waits[Refusal | None]:
         """Judge as `refusal` a request that names its destination itself."""
         if flow.is_replay or flow.server_conn.address is not None:
             return None  # who replays is the owner; a connection was judged before
         address = flow.request.data.host, flow.request.data.port
-        return await self.refusal(flow.client_conn, address)
+        refusal: Refusal | None = yield self.refusal(flow.client_conn, address)
+        return refusal
 
     async def dial(self, client: Client, address: Endpoint) -> Endpoint | None:
         """

@@ -36,6 +36,7 @@ from everbearer.proxy.authorities import authorities
 from everbearer.proxy.issuing import OwnCertificates
 from everbearer.proxy.joined import EverbearerFront
 from everbearer.proxy.outgrown import tell_outgrown
+from everbearer.proxy.speed import hasten
 from everbearer.settings.model import Ca
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ class Everbearer:
         self.addons: list[object] = []
         self._broker: Broker | None = None
         self._notifier: Notifier | None = None
-        self._authorities = ExitStack()
+        self._held = ExitStack()
         self._modes: list[str] = []
         self._started = False
         self._given = ""
-        self._failed = False
+        self._ready = False
 
     def load(self, loader: Loader) -> None:
         """Declare the one option: the path of our file."""
@@ -97,7 +98,7 @@ class Everbearer:
 
     def client_connected(self, client: Client) -> None:
         """Let nobody in where the start has failed and mitmproxy goes on."""
-        if self._failed:
+        if not self._ready:
             client.error = "everbearer could not start"
 
     def running(self) -> None:
@@ -114,8 +115,8 @@ class Everbearer:
             self._notifier.begin()
 
     def done(self) -> None:
-        """Remove what was written for the time of running."""
-        self._authorities.close()
+        """Remove what was written for the time of running, and close the log."""
+        self._held.close()
 
     def _start(self) -> None:
         Everbearer._instances += 1
@@ -126,18 +127,18 @@ class Everbearer:
         except (EverbearerError, exceptions.OptionsError) as error:
             # Not raised: mitmproxy would show a traceback. It exits with 1 when
             # anything was logged as an error while it starts.
-            self._failed = True
             self.done()
             for line in str(error).removeprefix("everbearer: ").splitlines():
                 logger.error("everbearer: %s", line)  # noqa: TRY400 - see above
             return
         self._broker = broker
-        keep_log(broker, logger.warning, must=True)
+        self._held.enter_context(keep_log(broker, logger.warning, must=True))
         self._notifier = keep_notifying(broker, _warn)
         broker.subscribe(lambda event: _tell(event, broker.standing))
         for warning in broker.settings.warnings:
             logger.warning("everbearer: %s", warning)
         self._install(assemble(broker, _control_ports(), looked_at=True))
+        self._ready = True
 
     def _open(self) -> Broker:
         if Everbearer._instances > 1:
@@ -175,7 +176,7 @@ class Everbearer:
             )
             self._modes = wanted["mode"]
         trusted = authorities(settings.network.ca_file)
-        wanted |= self._authorities.enter_context(trusted)
+        wanted |= self._held.enter_context(trusted)
         options.update(**wanted)
         internals.set_idle_timeout(options, our_options.IDLE_TIMEOUT)
         found = our_options.problems(options, broker.rules)
@@ -187,6 +188,7 @@ class Everbearer:
         # saves flows; the guard goes behind everything that is there.
         manager = ctx.master.addons
         assert self._broker is not None
+        hasten(ctx.master)
         watch = our_options.EverbearerOptions(self._broker)
         self.addons = [manager.register(EverbearerFront(*ours.front, watch))]
         manager.add(*ours.alone, ours.guard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.net.http import http1
 
 from everbearer.policy.verdict import Inject, Pass
 from everbearer.proxy.body import HELD, KEPT, Copy, Held, Stream, is_small
@@ -83,7 +83,7 @@ def hold_answer(note: Note) -> None:
 
 def _answer_length(note: Note) -> int | None:
     """Return the length of the answer's body in bytes, None where it is unknown."""
-    size = expected_http_body_size(note.flow.request, note.flow.response)
+    size = http1.expected_http_body_size(note.flow.request, note.flow.response)
     return None if size is None or size < 0 else size
 
 

@@ -17,8 +17,8 @@ from everbearer.errors import stopping
 from everbearer.policy.head import PROFILE_FIELD
 from everbearer.policy.verdict import Inject, Refuse
 from everbearer.policy.view import OWNER
-from everbearer.proxy import internals
-from everbearer.proxy.body import digest, is_small
+from everbearer.proxy.body import digest
+from everbearer.proxy.credential_for import credential_for
 from everbearer.proxy.exchanged import exchanged, is_unmatched
 from everbearer.proxy.fields import Fields, drop
 from everbearer.proxy.look import listener_of, look
@@ -37,6 +37,7 @@ from everbearer.proxy.streaming import (
     stream_answer,
     stream_request,
 )
+from everbearer.proxy.waiting import begin
 from everbearer.report import report
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.existing import classify
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from mitmproxy.http import HTTPFlow
-    from mitmproxy.net.server_spec import ServerSpec
 
     from everbearer.broker import Broker
     from everbearer.policy.view import UserView
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from everbearer.proxy.poison import Poison
     from everbearer.proxy.reach import Reach
     from everbearer.proxy.recovery import Recovery
+    from everbearer.proxy.waiting import Waits
     from everbearer.schemes.contract import Credential
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ class EverbearerTokens:
         self._door = door
         self._reach = reach
         self._budget = Budget(broker.settings.proxy.spool_limit)
-        self._via = _via(broker.settings.network.upstream_proxy)
+        via = broker.settings.network.upstream_proxy
+        self._via = server_spec.parse(via, "http") if via else None
         self._keep_bodies = keep_bodies
         # Those of the start: other listeners take a restart.
         self._bindings = {
@@ -98,23 +100,39 @@ class EverbearerTokens:
 
     # -- the way out --------------------------------------------------------
 
-    async def requestheaders(self, flow: HTTPFlow) -> None:
+    def requestheaders(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """Decide about the request before anything of it has left."""
-        note = None
         try:
-            shown = self._door.take(flow)
-            known = self._notes.get(flow)
-            taken = flow.response or flow.error or not flow.live
-            if taken or (known is not None and known.is_replay):
-                return
-            note = self._notes.add(Note(flow, self._broker.clock.now()))
-            await self._prepare(note, shown)
+            rest = begin(self._begin(flow))
         except BaseException as error:
-            fail_closed(flow, note, error, self._broker.standing)
+            self._fail_closed(flow, error)
+            return None
+        # For most there is nothing to wait for, and no coroutine is made.
+        return self.finish(flow, rest) if rest is not None else None
 
-    async def _prepare(self, note: Note, shown: Shown) -> None:
+    async def finish(self, flow: HTTPFlow, rest: Awaitable[None]) -> None:
+        """Do the *rest* of `requestheaders`, for a request that has to wait."""
+        try:
+            await rest
+        except BaseException as error:
+            self._fail_closed(flow, error)
+
+    def _fail_closed(self, flow: HTTPFlow, error: BaseException) -> None:
+        note = self._notes.by_id.get(flow.id)
+        fail_closed(flow, note, error, self._broker.standing)
+
+    def _begin(self, flow: HTTPFlow) -> Waits[None]:
+        shown = self._door.take(flow)
+        known = self._notes.get(flow)
+        taken = flow.response or flow.error or not flow.live
+        if taken or (known is not None and known.is_replay):
+            return
+        note = self._notes.add(Note(flow, self._broker.clock.now()))
+        yield from self._prepare(note, shown)
+
+    def _prepare(self, note: Note, shown: Shown) -> Waits[None]:
         flow = note.flow
-        refusal = await self._judge(note, shown)
+        refusal = yield from self._judge(note, shown)
         drop(flow.request.headers, PROFILE_FIELD)
         if refusal is not None:
             note.refusal = refusal
@@ -125,7 +143,9 @@ class EverbearerTokens:
             if self._authorizer.needs_body(verdict.profile):
                 self._look_for_body(note)
             if not note.awaits_body:
-                note.credential = await self._credential(note, verdict.profile)
+                note.credential = yield from credential_for(
+                    note, verdict.profile, self._broker
+                )
                 if flow.error or not flow.live:
                     return  # the client has gone meanwhile
                 if self._notes.closed:
@@ -142,19 +162,19 @@ class EverbearerTokens:
             note.prepared = self._broker.clock.now() - note.started
         note.target = Target.of(flow)
 
-    async def _judge(self, note: Note, shown: Shown) -> Refusal | None:
+    def _judge(self, note: Note, shown: Shown) -> Waits[Refusal | None]:
         """Decide; return why the request does not leave, None where it may."""
         flow = note.flow
         poisoned = self._poison.reason(flow.client_conn)
         if poisoned is not None:
             return poisoned
-        user = OWNER if flow.is_replay else await self._door.judge(flow, shown)
+        user = OWNER if flow.is_replay else (yield from self._door.judge(flow, shown))
         if isinstance(user, Refusal):
             return user
         self._decide(note, user)
         if isinstance(note.verdict, Refuse):
             return from_verdict(note.verdict)
-        return await self._reach.of_request(flow)
+        return (yield from self._reach.of_request(flow))
 
     def _decide(self, note: Note, user: UserView | None) -> None:
         flow, settings = note.flow, self._broker.settings
@@ -176,21 +196,6 @@ class EverbearerTokens:
         flow.metadata["everbearer.reason"] = note.verdict.code
         if user is not None:
             flow.metadata["everbearer.user"] = user.name
-
-    async def _credential(self, note: Note, profile: str) -> Credential:
-        assert note.view is not None
-        if is_small(note.view.body_length):
-            ready = self._broker.ready(profile)
-            return ready or await self._broker.credential(profile)
-        # Nothing of a long body is read while anything is waited for.
-        async with internals.reading_paused(note.flow.client_conn):
-            limit = self._broker.settings.proxy.replay_body_limit
-            length = note.view.body_length
-            if length is None or length > limit:
-                # Another process may have renewed: this request has one try.
-                await self._broker.look(profile)
-            ready = self._broker.ready(profile)
-            return ready or await self._broker.credential(profile)
 
     def _look_for_body(self, note: Note) -> None:
         """Take the digest of a body that is there; else let the request wait."""
@@ -230,7 +235,6 @@ class EverbearerTokens:
         """Heal a 401; take the token out of the flow; tell what happened."""
         try:
             note = self._notes.get(flow)
-            # For most there is nothing to wait for, and no coroutine is made.
             if note is not None and self._recovery.has_work(note):
                 return self.heal(note)
         except BaseException as error:
@@ -294,7 +298,3 @@ class EverbearerTokens:
         event = exchanged(note, wall=clock.wall(), now=clock.now())
         if event is not None:
             self._broker.publish(event)
-
-
-def _via(upstream_proxy: str) -> ServerSpec | None:
-    return server_spec.parse(upstream_proxy, "http") if upstream_proxy else None

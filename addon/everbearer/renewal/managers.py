@@ -13,7 +13,7 @@ from everbearer.renewal.endpoint import TokenEndpoint
 from everbearer.renewal.manager import TokenManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from everbearer.events import Publish
     from everbearer.renewal.clock import Clock
@@ -125,18 +125,23 @@ class Managers:
         finally:
             self.retired.discard(manager)
 
-    def awaited(self, let_go: frozenset[str]) -> str:
+    def awaited(self, let_go: frozenset[str], kept: Iterable[str]) -> str:
         """
         Return what stopping waits for, in words for people; empty for nothing.
 
-        *let_go* are the profiles whose refresh token a client redeems.
+        *let_go* are the profiles whose refresh token a client redeems, *kept* names
+        what else was begun and has to end.
         """
         ours = {each.profile.name for each in self._all if each.redeeming}
-        names = sorted(ours | let_go)
-        if not names:
+        names, works = ", ".join(sorted(ours | let_go)), ", ".join(kept)
+        ends = [
+            f"the new token of {names} is saved" if names else "",
+            f"this has ended: {works}" if works else "",
+        ]
+        if not any(ends):
             return ""
         return (
-            f"stopping as soon as the new token of {', '.join(names)} is saved; "
+            f"stopping as soon as {' and '.join(filter(None, ends))}; "
             "another signal ends at once, and may lose it"
         )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from everbearer.events import Exchanged, Renewed, Replayed
+from everbearer.events import Exchanged
 from everbearer.oauth.freshness import freshness
 from everbearer.oauth.server_text import shown
 from everbearer.proxy.shown.caption import caption, in_one_line
 from everbearer.proxy.shown.telling import REFUSAL, REPLAY, REQUEST, tell
-from everbearer.recent import Recent
 from everbearer.report import report
 from everbearer.spans import left
 
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from everbearer.broker import Broker
     from everbearer.events import Event
     from everbearer.proxy.notes import Note, Notes
-
-_MEMORY: Final = 1024
-"""Of how many renewals and replays is known what they were."""
+    from everbearer.stories import Stories, Story
 
 _LEARNED: Final = "what the server told"
 _ANOTHER: Final = "another token"
@@ -34,11 +31,10 @@ class EverbearerCaptions:
     What they publish comes while the flow is still at hand, in its last hook.
     """
 
-    def __init__(self, broker: Broker, notes: Notes) -> None:
+    def __init__(self, broker: Broker, notes: Notes, stories: Stories) -> None:
         self._clock = broker.clock
         self._notes = notes
-        self._renewed = Recent[str, str](_MEMORY)  # words, by fingerprint
-        self._learned = Recent[str, None](_MEMORY)  # ids of requests
+        self._stories = stories
         broker.subscribe(self._see)
 
     def response(self, flow: HTTPFlow) -> None:
@@ -53,26 +49,18 @@ class EverbearerCaptions:
     error = response
 
     def _see(self, event: Event) -> None:
-        match event:
-            case Exchanged():
-                self._exchanged(event)
-            case Renewed():
-                by = " by another process" if event.shared else ""
-                self._renewed[event.token] = f"renewed{by}"
-            case Replayed() if event.learned:
-                self._learned[event.id] = None
+        if isinstance(event, Exchanged):
+            self._exchanged(event)
 
     def _exchanged(self, event: Exchanged) -> None:
         note = self._notes.by_id.get(event.id)
         if note is None:
             return
-        learned = event.id in self._learned
-        instead = _LEARNED if learned else self._renewed.get(event.token, _ANOTHER)
         line = caption(
             event,
             token=self._state(note),
             error=shown(note.complaint),
-            instead=instead,
+            instead=_instead(self._stories.of(event)),
         )
         marker = REPLAY if event.replayed else ""
         refused = event.verdict == "refuse"
@@ -93,3 +81,12 @@ class EverbearerCaptions:
             return ""
         token, now = note.credential.token, self._clock.now()
         return f"{freshness(token, now).value}, {left(token.expires_at - now)}"
+
+
+def _instead(story: Story) -> str:
+    """Say what a replay carried, if there was one."""
+    if story.replay is not None and story.replay.learned:
+        return _LEARNED
+    if story.renewal is None:
+        return _ANOTHER
+    return "renewed by another process" if story.renewal.shared else "renewed"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
 
     from everbearer.broker import Broker
-    from everbearer.proxy.shown.stories import Stories
+    from everbearer.proxy.shown.told import Told
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ _CONSOLES_LOG = "console.view.eventlog"
 class EverbearerCommands:
     """Needs no hook of requests; each command says in its first line what it does."""
 
-    def __init__(self, broker: Broker, stories: Stories) -> None:
+    def __init__(self, broker: Broker, told: Told) -> None:
         self._broker = broker
-        self._stories = stories
+        self._told = told
 
     def load(self, loader: Loader) -> None:
         """Make the commands known."""
@@ -67,15 +67,15 @@ class EverbearerCommands:
 
     def status(self) -> None:
         """Tell in the log how each profile's token does. No server is asked."""
-        self._do(self._tell_status(), "tell the status")
+        self._do(self._tell_status(), "the status")
 
     def renew(self, profile: ProfileName) -> None:
         """Obtain a new token for the profile now."""
-        self._do(self._renew(self._known(profile)), "renew")
+        self._do(self._renew(self._known(profile)), f"the renewal of {profile}")
 
     def revoke(self, profile: ProfileName) -> None:
         """Revoke the profile's tokens at the server, and delete them here."""
-        self._do(self._revoke(self._known(profile)), "revoke")
+        self._do(self._revoke(self._known(profile)), f"the revocation of {profile}")
 
     def use(self, profile: ProfileName) -> None:
         """Make the profile the default, until another is or the proxy ends."""
@@ -87,12 +87,12 @@ class EverbearerCommands:
 
     def reload(self) -> None:
         """Read the configuration again and put it in force."""
-        self._do(self._reload(), "reload the configuration")
+        self._do(self._reload(), "the reload")
 
     def explain(self, flow: Flow) -> Data:
         """Tell step by step what was decided about a flow, and what came of it."""
         asked = flow.metadata.get(REQUEST, flow.id)
-        rows = [[*row] for row in self._stories.of(asked)]
+        rows = [[*row] for row in self._told.of(asked)]
         if not rows:
             raise exceptions.CommandError(_nothing_known(flow))
         return cast("Data", rows)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from everbearer.proxy.shown.captions import EverbearerCaptions
 from everbearer.proxy.shown.commands import EverbearerCommands
 from everbearer.proxy.shown.questions import EverbearerQuestions
-from everbearer.proxy.shown.stories import Stories
 from everbearer.proxy.shown.token_view import EverbearerView
+from everbearer.proxy.shown.told import Told
+from everbearer.stories import Stories
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,9 +36,13 @@ class Parts:
 def parts(broker: Broker, notes: Notes) -> Parts:
     """Make what is shown of one proxy."""
     questions = EverbearerQuestions(broker)
+    stories = Stories()
+    told = Told(stories)
+    broker.subscribe(stories)
+    broker.subscribe(told)
     return Parts(
         before=(questions,),
-        behind=(EverbearerCaptions(broker, notes),),
-        alone=(EverbearerView(), EverbearerCommands(broker, Stories(broker.subscribe))),
+        behind=(EverbearerCaptions(broker, notes, stories),),
+        alone=(EverbearerView(), EverbearerCommands(broker, told)),
         finish=questions.finish,
     )

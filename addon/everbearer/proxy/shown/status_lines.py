@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everbearer.renewal.status import trouble_hint
+from everbearer.settings.real_box import not_the_real_box
 from everbearer.spans import left
 
 if TYPE_CHECKING:
@@ -17,10 +19,8 @@ def status_lines(
     states: Iterable[ProfileStatus], settings: Settings, default: str
 ) -> Iterator[str]:
     """Yield the lines; *default* is the profile that serves who asks for none."""
-    if led := settings.network.connect_to:
-        more = f" and {len(led) - 1} more" if len(led) > 1 else ""
-        where = f"{led[0].host.text}{more} to {led[0].dial}"
-        yield f"NOT THE REAL BOX: connect_to leads {where}"
+    if elsewhere := not_the_real_box(settings):
+        yield elsewhere
     for state in states:
         words = [state.name, *(["(default)"] if state.name == default else [])]
         yield f"{' '.join(words)}: {_state(state)} · {state.grant}"
@@ -38,14 +38,12 @@ def _troubles(profile: Profile, state: ProfileStatus) -> Iterator[str]:
     for notice in state.notices:
         yield f"{state.name}: {notice.message}; {notice.hint}"
     if state.trouble is not None:
-        message = state.trouble.message
-        # Nobody asks the server again before a person has done something.
-        final = not state.trouble.not_before and profile.grant is not None
-        hint = (
-            profile.grant.reauthorize_hint(state.name, message)
-            if final and profile.grant is not None
-            else f"run: everbearer.renew {state.name}"
-        )
-        yield f"{state.name}: {message}; {hint}"
+        hint = _here(trouble_hint(profile, state.trouble))
+        yield f"{state.name}: {state.trouble.message}; {hint}"
     elif state.refresh_hint:
-        yield f"{state.name}: {state.refresh_hint}"
+        yield f"{state.name}: {_here(state.refresh_hint)}"
+
+
+def _here(hint: str) -> str:
+    """Return it with mitmproxy's command in the place of the shell's."""
+    return hint.replace("run: everbearer renew ", "run: everbearer.renew ")

@@ -32,7 +32,7 @@ def hasten(master: Master) -> bool:
     """
     Make *master* faster; return whether it was.
 
-    To be called once, before it runs.
+    To be called once, before it serves anybody.
     """
     if not known():
         logger.warning(
@@ -43,12 +43,25 @@ def hasten(master: Master) -> bool:
         )
         return False
     # Imported here: an unknown version may lack what they are made of.
-    from everbearer.proxy.speed import parts, pieces, turns  # noqa: PLC0415
+    from everbearer.proxy.speed.places import others  # noqa: PLC0415
+
+    replaced = others(master)
+    if replaced:
+        logger.warning(
+            "a script has replaced mitmproxy's %s: everbearer does not make mitmproxy "
+            "faster",
+            ", ".join(replaced),
+        )
+        return False
+    # These remember what they stand for.
+    from everbearer.proxy.speed import layers, parts, pieces, streams, turns  # noqa: PLC0415
     from everbearer.proxy.speed.hooks import HookIndex  # noqa: PLC0415
 
     HookIndex.of(master.addons)
+    layers.replace()
     parts.replace_all()
     pieces.replace()
+    streams.replace()
     turns.replace()
     return True
 

@@ -10,18 +10,27 @@ by mitmproxy's own code, one after the other, looked at when its turn comes.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final, override
+import itertools
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
 
 from mitmproxy import exceptions, flow, hooks
 from mitmproxy.addonmanager import AddonManager, safecall
 
-from everbearer.proxy.speed.idle import idles
+from everbearer.proxy.speed.idle import idles, work_of
+from everbearer.proxy.waiting import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator, Iterator
+    from collections.abc import (
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
-    type Steps = Generator[Awaitable[object], None, None]
-    """What is waited for, one after the other."""
+    from everbearer.proxy.waiting import Waits
 
 _KNOWN_PACKAGES: Final = {"mitmproxy", "everbearer"}
 """Whose addons never give themselves a hook later; a test reads their code."""
@@ -39,7 +48,7 @@ class HookIndex(AddonManager):
     another's place is heard at once, and so is whatever a script does to itself.
     """
 
-    _known: dict[str, tuple[list[object], list[int]]]
+    _known: dict[str, _Heard]
 
     @classmethod
     def of(cls, manager: AddonManager) -> HookIndex:
@@ -72,75 +81,100 @@ class HookIndex(AddonManager):
 
     @override
     async def trigger_event(self, event: hooks.Hook) -> None:
-        rest = _begun(self._event(event))
+        rest = begin(self._event(event, event.args()))
         if rest is not None:
             await rest
 
     def begin(self, event: hooks.Hook) -> Coroutine[Any, Any, None] | None:
         """Do what `handle_lifecycle` does until somebody waits; return the rest."""
-        return _begun(self._lifecycle(event))
+        return begin(self._lifecycle(event))
 
     def is_familiar(self, name: str) -> bool:
         """Tell whether only mitmproxy's addons and ours may hear *name* now."""
+        heard = self._hearing(name)
         return all(
             _is_known(addon) and not getattr(addon, "addons", None)
-            for addon in map(self.chain.__getitem__, self._hearing(name)[1])
+            for addon in map(self.chain.__getitem__, heard.doubtful)
         )
 
-    def _lifecycle(self, event: hooks.Hook) -> Steps:
-        message = event.args()[0]
-        yield from self._event(event)
-        if isinstance(message, flow.Flow) and self._hearing("update")[1]:
-            yield from self._event(hooks.UpdateHook([message]))
+    def _lifecycle(self, event: hooks.Hook) -> Waits[None]:
+        args = event.args()
+        yield from self._event(event, args)
+        if isinstance(args[0], flow.Flow) and self._is_heard("update"):
+            flows = [args[0]]
+            yield from self._event(hooks.UpdateHook(flows), [flows])
 
-    def _event(self, event: hooks.Hook) -> Steps:
-        for addon in self._turns(event.name):
-            try:
-                yield from invoke_addon(self._iter_hooks(addon, event), event)
-            except exceptions.AddonHalt:
-                return
-            except Exception:
-                with safecall():  # judges it, and logs it
-                    raise
+    def _event(self, event: hooks.Hook, args: list[Any]) -> Waits[None]:
+        """Call those who may hear *event*, in the order of a loop over the chain."""
+        name, chain = event.name, self.chain
+        heard = self._hearing(name)
+        places = iter(heard.places)
+        at = next(places, None)
+        while at is not None:
+            addon, has_work = chain[at], heard.work.get(at)
+            if has_work is None or has_work(addon) or name in vars(addon):
+                try:
+                    hook = getattr(addon, name, None)
+                    is_alone = callable(hook) and not hasattr(addon, "addons")
+                    if is_alone:
+                        yield from invoke_addon(((addon, hook),), args)
+                    if not is_alone or hasattr(addon, "addons"):  # since it was called
+                        others = self._others(addon, event, called=is_alone)
+                        yield from invoke_addon(others, args)
+                except exceptions.AddonHalt:
+                    return
+                except Exception:
+                    with safecall():  # judges it, and logs it
+                        raise
+                if chain != heard.chain:  # edited by the hook, or while it was awaited
+                    places, heard = _following(chain, at), _Heard(heard.chain)
+            at = next(places, None)
 
-    def _turns(self, name: str) -> Iterator[object]:
-        """Give those who may hear *name*, in the order of a loop over the chain."""
-        chain = self.chain
-        looked_at, hearing = self._hearing(name)
-        for at in hearing:
-            if idles(chain[at], name):
-                continue
-            yield chain[at]
-            if chain != looked_at:  # edited by the hook, or while it was awaited
-                following = at + 1
-                while following < len(chain):
-                    yield chain[following]
-                    following += 1
-                return
+    def _others(self, addon: Any, event: hooks.Hook, *, called: bool) -> Iterator[Any]:
+        """Give the hooks of *addon* and those nested in it, its own unless *called*."""
+        every = addon.addons if called else (addon,)
+        return itertools.chain.from_iterable(
+            self._iter_hooks(each, event) for each in every
+        )
 
-    def _hearing(self, name: str) -> tuple[list[object], list[int]]:
-        """Return the chain that was looked at, and where in it somebody may hear."""
-        known = self._known.get(name)
-        if known is None or known[0] != self.chain:
-            chain = list(self.chain)
-            hearing = [at for at, one in enumerate(chain) if _may_hear(one, name)]
-            self._known[name] = known = chain, hearing
-        return known
+    def _is_heard(self, name: str) -> bool:
+        places = self._hearing(name).places
+        return any(not idles(self.chain[at], name) for at in places)
 
-    @override
-    def _iter_hooks(self, addon: Any, event: hooks.Hook) -> Iterator[Any]:
-        """Give what mitmproxy's gives, with less ado for an addon without others."""
-        hook = None if hasattr(addon, "addons") else getattr(addon, event.name, None)
-        if callable(hook):
-            return self._alone(addon, hook, event)
-        every: Iterator[Any] = super()._iter_hooks(addon, event)
-        return every
+    def _hearing(self, name: str) -> _Heard:
+        """Return who may hear, looked up anew where the chain is another."""
+        heard = self._known.get(name)
+        if heard is None or heard.chain != self.chain:
+            self._known[name] = heard = _Heard.of(self.chain, name)
+        return heard
 
-    def _alone(self, addon: Any, hook: Any, event: hooks.Hook) -> Iterator[Any]:
-        yield addon, hook
-        if hasattr(addon, "addons"):  # since it was called
-            for nested in addon.addons:
-                yield from super()._iter_hooks(nested, event)
+
+class _Heard(NamedTuple):
+    """The chain that was looked at, and where in it somebody may hear."""
+
+    chain: list[object]
+    places: Sequence[int] = ()
+    doubtful: Sequence[int] = ()
+    """Those of them who are others', or may have others with them."""
+    work: Mapping[int, Callable[[Any], object]] = MappingProxyType({})
+    """What tells whether one of them has anything to do; all others do."""
+
+    @classmethod
+    def of(cls, chain: list[object], name: str) -> _Heard:
+        places = [at for at, one in enumerate(chain) if _may_hear(one, name)]
+        doubtful = [
+            at
+            for at in places
+            if not _is_known(chain[at]) or hasattr(chain[at], "addons")
+        ]
+        work = {at: has for at in places if (has := work_of(chain[at], name))}
+        return cls(list(chain), places, doubtful, work)
+
+
+def _following(chain: list[object], at: int) -> Iterator[int]:
+    """Give the places behind *at*, those included that come meanwhile."""
+    while (at := at + 1) < len(chain):
+        yield at
 
 
 def _may_hear(addon: object, name: str) -> bool:
@@ -151,30 +185,9 @@ def _is_known(addon: object) -> bool:
     return type(addon).__module__.partition(".")[0] in _KNOWN_PACKAGES
 
 
-def invoke_addon(found: Iterator[Any], event: hooks.Hook) -> Steps:
+def invoke_addon(found: Iterable[Any], args: list[Any]) -> Waits[None]:
     """Call the hooks; mitmproxy tells errors without what is above this name."""
     for _, hook in found:
-        result = hook(*event.args())
+        result = hook(*args)
         if result is not None and inspect.isawaitable(result):
             yield result
-
-
-def _begun(steps: Steps) -> Coroutine[Any, Any, None] | None:
-    for first in steps:
-        return _go_on(steps, first)
-    return None
-
-
-async def _go_on(steps: Steps, waited_for: Awaitable[object]) -> None:
-    while True:
-        try:
-            try:
-                await waited_for
-            except BaseException as error:
-                trail = error.__traceback__
-                error.__traceback__ = trail and trail.tb_next  # not of this function
-                waited_for = steps.throw(error)
-            else:
-                waited_for = next(steps)
-        except StopIteration:
-            return

@@ -18,7 +18,7 @@ from mitmproxy.addons.stickycookie import StickyCookie
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_LIFE: Final = {"add_log", "configure", "done", "load", "running", "update"}
+_LIFE: Final = {"add_log", "configure", "done", "load", "running"}
 """Events that are not of flows: whoever idles hears them."""
 
 _HAS_WORK: Final[Mapping[type, Callable[[Any], object]]] = {
@@ -35,9 +35,12 @@ _HAS_WORK: Final[Mapping[type, Callable[[Any], object]]] = {
 """What each of them asks first in all of its hooks."""
 
 
+def work_of(addon: object, name: str) -> Callable[[Any], object] | None:
+    """Return what tells whether the hook *name* of *addon* has anything to do."""
+    return None if name in _LIFE else _HAS_WORK.get(type(addon))
+
+
 def idles(addon: object, name: str) -> bool:
     """Tell whether the hook *name* of *addon* would do nothing now."""
-    has_work = _HAS_WORK.get(type(addon))
-    if has_work is None or name in _LIFE or name in vars(addon):
-        return False
-    return not has_work(addon)
+    has_work = work_of(addon, name)
+    return has_work is not None and name not in vars(addon) and not has_work(addon)

@@ -16,24 +16,38 @@ from mitmproxy import hooks, optmanager
 from mitmproxy.addons.asgiapp import ASGIApp
 from mitmproxy.addons.onboarding import Onboarding
 from mitmproxy.http import Headers, MessageData
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import http
 from mitmproxy.utils import asyncio_utils
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
-    from mitmproxy.http import HTTPFlow
+    from mitmproxy.http import HTTPFlow, Request, Response
 
 _ATOMS: Final = {bool, float, int, str, type(None)}
 """Types of whose values a copy is the value itself."""
 
+_FRAMING: Final = {b"content-length", b"transfer-encoding"}
+_OF_FRAMING: Final = {len(name) for name in _FRAMING}
+_BODILESS: Final = {*range(100, 200), 204, 304}
+_BODILESS_TO: Final = {b"HEAD", b"CONNECT"}
+_DIGITS: Final = 18
+_ZERO: Final = ord("0")
+
+_sound: Final[set[type]] = set()
 _names: Final[dict[type, tuple[str, ...]]] = {}
 _right: Final[dict[type, tuple[tuple[str, frozenset[object]], ...]]] = {}
 
 _current: Final = optmanager._Option.current  # noqa: SLF001 - what it is about
 _check_types: Final = getattr(MessageData, "__post_init__", None)
 _get_all: Final = Headers.get_all
+_body_size: Final = http1.expected_http_body_size
+_hook: Final[Callable[..., object]] = commands.StartHook.__new__
+_answer: Final[Callable[..., object]] = events.CommandCompleted.__new__
 _set_task_debug_info: Final = asyncio_utils.set_task_debug_info
 _onboard: Final[Callable[[Onboarding, HTTPFlow], Awaitable[None]]] = Onboarding.request
 _should_serve: Final = ASGIApp.should_serve
@@ -95,11 +109,11 @@ def get_all(self: Headers, name: str | bytes) -> list[str]:
         name = name.encode("utf-8", "surrogateescape")
     elif not isinstance(name, bytes):
         return _get_all(self, name)  # it raises
-    wanted = name.lower()
+    wanted, length = name.lower(), len(name)
     return [
         value.decode("utf-8", "surrogateescape")
         for found, value in self.fields
-        if found.lower() == wanted
+        if len(found) == length and found.lower() == wanted
     ]
 
 
@@ -112,6 +126,41 @@ def get(self: Headers, name: str | bytes, default: Any = None) -> Any:
 def contains(self: Headers, name: Any) -> bool:
     """Tell whether a field is there."""
     return bool(self.get_all(name))
+
+
+def body_size(request: Request, response: Response | None = None) -> int | None:
+    """
+    Return the length of a message's body; mitmproxy judges all but the plain cases.
+
+    Plain is a Content-Length of digits, one alone, and a request without any.
+    """
+    fields = (request if response is None else response).headers.fields
+    found = None
+    for name, value in fields:
+        if len(name) in _OF_FRAMING and (kind := name.lower()) in _FRAMING:
+            if found is not None or kind == b"transfer-encoding":
+                return _body_size(request, response)
+            found = value
+    if response is not None and (
+        found is None
+        or response.data.status_code in _BODILESS
+        or request.data.method.upper() in _BODILESS_TO
+    ):
+        return _body_size(request, response)
+    if found is None:
+        return 0  # RFC 9112 §6.3
+    is_plain = len(found) <= _DIGITS and found.isdigit() and found[0] != _ZERO
+    return int(found) if is_plain else _body_size(request, response)
+
+
+def new(cls: type, *args: object, **kwargs: object) -> object:
+    """Make a hook or an answer to a command; its class is judged once."""
+    if cls in _sound:
+        return object.__new__(cls)
+    base = events.CommandCompleted
+    made = (_answer if issubclass(cls, base) else _hook)(cls, *args, **kwargs)
+    _sound.add(cls)
+    return made
 
 
 def should_serve(self: ASGIApp, flow: HTTPFlow) -> bool:
@@ -142,6 +191,10 @@ def replace_all() -> None:
     if _check_types is not None:  # there is none with python -O
         MessageData.__post_init__ = check_types  # type: ignore[method-assign]
     asyncio_utils.set_task_debug_info = set_task_debug_info
+    http1.expected_http_body_size = body_size
+    http.expected_http_body_size = body_size
+    commands.StartHook.__new__ = staticmethod(new)  # type: ignore[method-assign]
+    events.CommandCompleted.__new__ = staticmethod(new)  # type: ignore[method-assign]
     Headers.get_all = get_all  # type: ignore[method-assign]
     Headers.get = get  # type: ignore[assignment, method-assign]
     Headers.__contains__ = contains  # type: ignore[assignment, method-assign]

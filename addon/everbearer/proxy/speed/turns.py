@@ -121,8 +121,8 @@ def _begin(
     In no task of its own: only mitmproxy's addons and ours are called, none of which
     asks for its task before it waits.
     """
-    (data,) = hook.args()
     try:
+        (data,) = hook.args()
         rest = manager.begin(hook)
     except BaseException as error:
         return _failed(error)

@@ -17,7 +17,7 @@ EXAMPLE: Final = "https://api.box.com/2.0/users/me"
 """A request that every working configuration answers."""
 
 
-def elsewhere(settings: Settings) -> dict[str, str]:
+def led_elsewhere(settings: Settings) -> dict[str, str]:
     """Return where `connect_to` leads the hosts of tokens, by host and port."""
     dialled = {
         f"{host}:{port}": settings.network.dialled(host, port)
@@ -26,10 +26,10 @@ def elsewhere(settings: Settings) -> dict[str, str]:
     return {name: str(address) for name, address in dialled.items() if address}
 
 
-def warning(settings: Settings) -> str:
+def not_the_real_box(settings: Settings) -> str:
     """Return NOT THE REAL BOX with the addresses, "" where it is."""
     led: dict[str, list[str]] = {}
-    for name, address in elsewhere(settings).items():
+    for name, address in led_elsewhere(settings).items():
         led.setdefault(address, []).append(name.removesuffix(f":{HTTPS_PORT}"))
     if not led:
         return ""

@@ -1,0 +1,70 @@
+"""A line is what JSON makes of its event, whatever that holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from typing import Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everbearer.audit.lines import SCHEMA, line_of
+from everbearer.events import Event
+
+ANY: Final = st.text(st.characters())
+"""What is no text included: halves of surrogate pairs."""
+
+TIMES: Final = st.integers(0, 8_000_000_000).map(lambda quarters: quarters / 4)
+
+VALUES: Final[dict[str, st.SearchStrategy[object]]] = {
+    "str": ANY,
+    "int": st.integers(),
+    "bool": st.booleans(),
+    "float": TIMES,
+    "tuple[str, ...]": st.lists(ANY, max_size=3).map(tuple),
+    "tuple[tuple[str, str], ...]": st.just(()),
+    "RequestView | None": st.none(),
+}
+DURATIONS: Final = st.floats(0, 1e6)
+
+
+def events() -> st.SearchStrategy[Event]:
+    """Return any event, of any kind."""
+    return st.one_of(
+        st.builds(
+            kind,
+            **{
+                each.name: DURATIONS
+                if each.name in {"duration", "prepared"}
+                else VALUES[each.type]
+                for each in dataclasses.fields(kind)
+            },
+        )
+        for kind in SCHEMA
+    )
+
+
+def instant(at: float) -> str:
+    """Return it in RFC 3339."""
+    told = dt.datetime.fromtimestamp(at, dt.UTC).replace(tzinfo=None)
+    return f"{told.isoformat(timespec='milliseconds')}Z"
+
+
+@given(events())
+def test_a_line_is_the_json_of_its_members(event: Event):
+    """In their order, without a space, text as it is: nothing is put in by hand."""
+    name, members = SCHEMA[type(event)]
+    told = {"v": 1, "at": instant(event.at), "event": name}
+    for member in members:
+        value = getattr(event, member)
+        if member == "duration":
+            value = round(value, 6)
+        elif member in {"expires_at", "retry_at", "ends_at"}:
+            value = instant(value) if value else None
+        told[member] = value
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    line = line_of(event)
+    assert line == text.encode("utf-8", "backslashreplace") + b"\n"
+    assert list(json.loads(line)) == list(told)
