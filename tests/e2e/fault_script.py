@@ -22,6 +22,7 @@ _KINDS = {
     "CancelledError": asyncio.CancelledError,
     "BaseException": type("Worst", (BaseException,), {}),
 }
+_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _HOOKS_OF_OURS = {
     "EverbearerTokens",
     "EverbearerBodies",
@@ -76,9 +77,10 @@ class Fault:
             return
         if asyncio.current_task() is not self.task:
             return  # background work that happens to run meanwhile
-        if code.co_flags & inspect.CO_GENERATOR:
+        if code.co_flags & _GENERATOR or name == "_go_on":
             # Called once; what Python resumes last is its end, where it ignores
-            # whatever is raised.
+            # whatever is raised, or much later does what belongs to the end. So does
+            # `_go_on` with what it awaits, if not that fails but `_go_on` itself.
             if any(frame is known for known in self.generators):
                 return
             self.generators.append(frame)
