@@ -26,9 +26,13 @@ PATIENCE = 40
 class Team(Proxy):
     """A proxy of two workers."""
 
-    def __init__(self, place: Place, config: Path, *arguments: str) -> None:
+    def __init__(
+        self, place: Place, config: Path, *arguments: str, listen: str = "127.0.0.1:0"
+    ) -> None:
         super().__init__(
-            place, config, "--workers", "2", *arguments, mitmproxy=("-s", SCRIPT)
+            *(place, config, "--workers", "2", *arguments),
+            mitmproxy=("-s", SCRIPT),
+            listen=listen,
         )
         self.complete()
 

@@ -7,7 +7,6 @@ import re
 import resource
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +16,12 @@ from team import ME, Team, one_of_each, refused, wait_until_gone
 from tunnel import Tunnel
 
 
-def test_workers_leave_when_their_parent_is_killed(place: Place, team: Team):
+def test_workers_leave_when_their_parent_is_killed(place: Place, sandbox: Sandbox):
     """Nobody is left behind, and the address is free for who is started again."""
+    # One that the system gives to nobody else while nobody listens there.
+    listen = f"127.0.0.1:{unused_port()}"
+    config = sandbox.state / "refresh_token.toml"
+    team = Team(place, config, listen=listen)
     workers = team.workers()
     with Tunnel(team) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
@@ -28,8 +31,7 @@ def test_workers_leave_when_their_parent_is_killed(place: Place, team: Team):
     for each in workers:
         wait_until_gone(each)
 
-    config = Path(team.process.command[team.process.command.index("-c") + 1])
-    again = Proxy(place, config, listen=f"127.0.0.1:{team.port}")
+    again = Proxy(place, config, listen=listen)
     with Tunnel(again) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
 
