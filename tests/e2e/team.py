@@ -16,6 +16,7 @@ import pytest
 
 from harness import Place, Proxy
 from needs import need_proc
+from ports import unused_port
 from tunnel import Tunnel
 
 ME = "/2.0/users/me"
@@ -26,13 +27,12 @@ PATIENCE = 40
 class Team(Proxy):
     """A proxy of two workers."""
 
-    def __init__(
-        self, place: Place, config: Path, *arguments: str, listen: str = "127.0.0.1:0"
-    ) -> None:
+    def __init__(self, place: Place, config: Path, *arguments: str) -> None:
         super().__init__(
             *(place, config, "--workers", "2", *arguments),
             mitmproxy=("-s", SCRIPT),
-            listen=listen,
+            # Nobody else is given it when the team has left: that is looked at.
+            listen=f"127.0.0.1:{unused_port()}",
         )
         self.complete()
 

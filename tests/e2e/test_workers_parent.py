@@ -18,10 +18,8 @@ from tunnel import Tunnel
 
 def test_workers_leave_when_their_parent_is_killed(place: Place, sandbox: Sandbox):
     """Nobody is left behind, and the address is free for who is started again."""
-    # One that the system gives to nobody else while nobody listens there.
-    listen = f"127.0.0.1:{unused_port()}"
     config = sandbox.state / "refresh_token.toml"
-    team = Team(place, config, listen=listen)
+    team = Team(place, config)
     workers = team.workers()
     with Tunnel(team) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
@@ -31,7 +29,7 @@ def test_workers_leave_when_their_parent_is_killed(place: Place, sandbox: Sandbo
     for each in workers:
         wait_until_gone(each)
 
-    again = Proxy(place, config, listen=listen)
+    again = Proxy(place, config, listen=f"127.0.0.1:{team.port}")
     with Tunnel(again) as tunnel:
         assert tunnel.ask("GET", ME).status == 200
 
