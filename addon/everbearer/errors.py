@@ -167,3 +167,8 @@ class TokenEndpointUnavailable(GrantError):
 def stopping() -> TokenEndpointUnavailable:
     """Return what those get who ask for a token when it is too late."""
     return TokenEndpointUnavailable("everbearer is stopping", retry_after=1.0)
+
+
+def reason_of(error: OSError) -> str:
+    """Return in words, in small letters, why the operating system refused."""
+    return (error.strerror or str(error) or type(error).__name__).lower()

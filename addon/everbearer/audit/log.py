@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from everbearer.audit.line_file import LineFile
 from everbearer.audit.lines import line_of
-from everbearer.errors import ConfigError, Problem
+from everbearer.errors import ConfigError, Problem, reason_of
 from everbearer.events import AuditLinesLost
 from everbearer.report import report
 
@@ -76,7 +76,7 @@ class AuditLog:
         try:
             self._file.open()
         except OSError as error:
-            why = (error.strerror or type(error).__name__).lower()
+            why = reason_of(error)
             raise ConfigError(
                 Problem(
                     "audit.file",
@@ -117,7 +117,7 @@ class AuditLog:
             is_first = not self._lost
             self._lost += lines.count(b"\n")
             if is_first and self._lost:
-                why = (error.strerror or type(error).__name__).lower()
+                why = reason_of(error)
                 self._tell(
                     f"the audit log cannot be written, its lines are lost: {why}"
                 )

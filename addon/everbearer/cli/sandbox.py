@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from everbearer.cli import voice
-from everbearer.errors import EverbearerError
+from everbearer.errors import EverbearerError, reason_of
 from everbearer.settings.real_box import EXAMPLE
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def command(port: int, state: Path | None, token_life: float, *, strict: bool) -
         ) from None
     except OSError as error:
         raise EverbearerError(
-            f"the sandbox cannot start: {(error.strerror or str(error)).lower()}"
+            f"the sandbox cannot start: {reason_of(error)}"
             f" (127.0.0.1:{port}, {folder})",
             hint="choose another --port (0 for a free one) or another --state",
         ) from None

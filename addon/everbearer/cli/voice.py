@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from everbearer.errors import EverbearerError
+from everbearer.errors import EverbearerError, reason_of
 from everbearer.settings.locate import in_full
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def result(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as failure:
-        why = (failure.strerror or type(failure).__name__).lower()
+        why = reason_of(failure)
         raise EverbearerError(
             f"standard output cannot be written: {why}",
             hint="make room there, or write it elsewhere",

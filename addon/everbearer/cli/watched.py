@@ -19,7 +19,7 @@ from everbearer.dashboard.collector import Collector
 from everbearer.dashboard.running import Place, running
 from everbearer.dashboard.session import KEY_BYTES, Keys
 from everbearer.dashboard.state import Instance
-from everbearer.errors import ConfigError, Problem, StoreError
+from everbearer.errors import ConfigError, Problem, StoreError, reason_of
 from everbearer.metrics.page import metrics_of
 from everbearer.policy.hosts import join_authority
 from everbearer.proxy.addresses import bound_to
@@ -146,7 +146,7 @@ def _listening(settings: DashboardSettings) -> socket.socket | None:
     except OSError as error:
         if settings.listen is None:
             return bound_to(address.host, 0)
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         if error.errno == errno.EADDRINUSE:
             reason = "something else listens there"
         raise ConfigError(

@@ -12,7 +12,7 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
-from everbearer.errors import Problem
+from everbearer.errors import Problem, reason_of
 from everbearer.settings.model import Address
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def bound_to(host: str, port: int) -> socket.socket:
 
 
 def _problem(listener: Listener, error: OSError) -> Problem:
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     if error.errno == errno.EADDRINUSE:
         reason = "something else listens there"
     fix = "stop what listens there, or change it in [[listeners]]"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import platformdirs
 
-from everbearer.errors import ConfigError, Problem, StoreError
+from everbearer.errors import ConfigError, Problem, StoreError, reason_of
 from everbearer.providers import box_cli
 from everbearer.settings.files import read_foreign
 from everbearer.settings.problems import Mistake
@@ -78,7 +78,7 @@ class KeptFile:
             aside.unlink()
         except OSError as error:
             raise Mistake(
-                f"{self} cannot be put back ({(error.strerror or '').lower()}):"
+                f"{self} cannot be put back ({reason_of(error)}):"
                 f" what it held is in {aside}",
                 f"run: mv {shlex.quote(str(aside))} {shlex.quote(str(self.path))}",
             ) from None
@@ -225,6 +225,6 @@ def _os_mistakes(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Mistake(
-            f"{path} cannot be moved ({(error.strerror or '').lower()})",
+            f"{path} cannot be moved ({reason_of(error)})",
             f"look at: ls -ld {path.parent}",
         ) from None

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everbearer.errors import reason_of
 from everbearer.settings.files import read_configuration
 from everbearer.settings.problems import Mistake
 from everbearer.stores import private
@@ -113,7 +114,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error)
         raise Mistake(
             f"{path} cannot be written ({reason})",
             f"look at: ls -ld {shlex.quote(str(path.parent))}",

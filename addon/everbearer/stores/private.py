@@ -15,7 +15,7 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from everbearer.errors import StoreError
+from everbearer.errors import StoreError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ def os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error)
         raise StoreError(
             f"{path} cannot be used: {reason}",
             hint=f"look at: ls -ld {shlex.quote(str(path))}",

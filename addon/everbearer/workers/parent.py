@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from everbearer.dying import die_of
-from everbearer.errors import EverbearerError
+from everbearer.errors import EverbearerError, reason_of
 from everbearer.workers.channel import Order, Post, heard, order
 from everbearer.workers.pace import pause
 
@@ -145,7 +145,7 @@ class Parent:
         try:
             pid, ours, its = _forked()
         except OSError as error:  # too many processes or files, too little memory
-            self._not_started(number, failures, error.strerror or str(error))
+            self._not_started(number, failures, reason_of(error))
             return None
         if pid == 0:
             self._let_go()
@@ -158,7 +158,7 @@ class Parent:
         return None
 
     def _not_started(self, number: int, failures: int, why: str) -> None:
-        told = f"worker {number} cannot be started: {why.lower()}"
+        told = f"worker {number} cannot be started: {why}"
         if not self._serves:
             raise EverbearerError(told, hint="see what ulimit -a allows")
         self._warn(f"{told}, it is tried again")
