@@ -3,8 +3,9 @@ What happened, as frozen values handed to subscribers.
 
 The request line, `status`, and whatever else watches are subscribers and
 nothing else. No event holds a token, a query or a body, and a path that is a
-credential is masked; times are seconds since the epoch, durations seconds. A
-subscriber must not raise and must not block.
+credential is masked; of what a client sent it holds no more than policy.told
+lets. Times are seconds since the epoch, durations seconds. A subscriber must not
+raise and must not block.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from everbearer.events import (
     DefaultChosen,
     TokensDeleted,
 )
-from happened import AT, exchanged, failed, renewed, replayed, view
+from happened import AT, exchanged, failed, renewed, replayed
 
 
 @pytest.fixture
@@ -76,21 +76,6 @@ def test_a_hundred_thousand_requests_take_no_more_memory_than_a_few(known: Colle
     assert more < 1_000_000
     # Nor does anybody else keep a thing of each.
     assert more_blocks < 45_000
-
-
-def test_what_a_client_sends_is_kept_up_to_a_length(known: Collector):
-    """A path of 60 KB is cut, and the decision about it is not kept at all."""
-    long = "/2.0/" + "x" * 60_000
-    known(exchanged(1, path=long, view=view(path=long)))
-    known(exchanged(2, view=view(profile_fields=("y" * 60_000,))))
-    known(exchanged(3))
-
-    first, second, third = known.since(0)
-    assert len(first.path) < 3_000
-    assert first.view is None
-    assert second.view is None
-    assert third.view is not None
-    assert story(known)["steps"] == []
 
 
 def test_only_new_requests_are_told(known: Collector):

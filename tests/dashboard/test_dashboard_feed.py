@@ -15,6 +15,7 @@ from everbearer.dashboard.collector import MOST, Collector
 from everbearer.dashboard.feed import PING, READERS, Feed, Reader
 from everbearer.dashboard.state import Instance, SetUp, State
 from everbearer.errors import StoreError
+from everbearer.policy.told import METHOD, PATH
 from everbearer.tasks import Tasks
 from happened import AT, exchanged, renewed, view
 
@@ -161,15 +162,15 @@ async def test_bytes_that_are_no_text_blind_nobody(state: State):
 @pytest.mark.parametrize(
     "sent",
     [
-        {"path": "/" + "\x01" * 60_000},
-        {"method": "\x01" * 60_000, "view": view(method="\x01" * 60_000)},
+        {"path": "/" + "\x01" * (PATH - 1)},
+        {"method": "\x01" * METHOD, "view": view(method="\x01" * METHOD)},
         {"rejected": "a", "challenge": '"' * 4_000},
     ],
 )
 async def test_no_client_makes_the_state_too_long_for_readers(
     state: State, sent: dict[str, object]
 ):
-    """A full memory of the longest requests and marks is told to who opens the page."""
+    """A full memory of requests told at full length is told to who opens the page."""
     now = state.now
     for number in range(2 * MOST):
         state.known(exchanged(number, **sent, at=now))

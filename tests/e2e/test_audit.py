@@ -45,6 +45,27 @@ def turn(proxy: Proxy) -> None:
         assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
+def test_no_request_is_told_at_length_or_with_a_token(place: Place, sandbox: Sandbox):
+    """A long path, a token behind what is no `?` to us: neither log has it whole."""
+    file = place.root / "audit.jsonl"
+    proxy = Proxy(place, audited(sandbox, file))
+    with Tunnel(proxy) as tunnel:
+        tunnel.ask("GET", "/2.0/" + "x" * 60_000)
+        sandbox.revoke()
+        tunnel.ask("GET", "/2.0/" + "y" * 60_000)
+        tunnel.ask("GET", f"{ME}#access_token=canary")
+        tunnel.ask("GET", f"{ME}%3Faccess_token=canary")
+    assert proxy.process.stop() == 0
+
+    found = [each for each in lines(file) if "path" in each]
+    assert Counter(each["event"] for each in found) == {"request": 4, "replay": 1}
+    assert [each["path"] for each in found[-2:]] == [f"{ME}…"] * 2
+    text = file.read_text()
+    assert len(text) < 8_000
+    assert "canary" not in text + proxy.process.output
+    assert len(proxy.process.output) < 8_000
+
+
 def test_a_run_is_there_once(place: Place, sandbox: Sandbox):
     """Requests, a replay, renewals, a refusal, a reload: what the sandbox saw."""
     file = place.root / "audit.jsonl"

@@ -7,7 +7,6 @@ A subscriber. Of a request it keeps the event itself; all the rest is rare.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -31,13 +30,8 @@ if TYPE_CHECKING:
 MOST: Final = 1000
 """Requests that are kept."""
 
-_LONGEST: Final = 2048
-"""Characters of what a client sent that are kept of what was decided about."""
-
-_PATH: Final = 512
-_METHOD: Final = 32
 _WORDS: Final = 256
-"""Characters that are kept of each: a full state fits into a reader's queue."""
+"""Characters that are kept of what a mark says."""
 
 
 class Collector:
@@ -106,7 +100,7 @@ class Collector:
     def _exchanged(self, event: Exchanged) -> None:
         if event.verdict == "inject":
             self.served[event.profile] += 1
-        self._requests.append(_kept(event))
+        self._requests.append(event)
         self.count += 1
         if event.rejected:
             self.timeline.end(event.profile, event.at, "rejected", event.rejected)
@@ -170,20 +164,3 @@ def _replayed(event: Replayed) -> str:
 
 def _because(challenge: str) -> str:
     return f": {challenge}" if challenge else ""
-
-
-def _kept(event: Exchanged) -> Exchanged:
-    """Return it in bounded memory: clients choose how long their fields are."""
-    view = event.view
-    if view is not None:
-        fields = (view.profile_fields, view.authorities, view.origins, view.as_user)
-        if (
-            len(view.path) + len(view.method) > _LONGEST
-            or sum([len(text) for texts in fields for text in texts]) > _LONGEST
-        ):
-            view = None
-    is_short = len(event.path) <= _PATH and len(event.method) <= _METHOD
-    if is_short and view is event.view:
-        return event
-    path, method = event.path[:_PATH], event.method[:_METHOD]
-    return replace(event, path=path, method=method, view=view)

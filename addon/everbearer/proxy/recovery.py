@@ -10,6 +10,7 @@ from everbearer.events import Replayed
 from everbearer.oauth.challenge import bearer_error
 from everbearer.oauth.challenge_words import in_words
 from everbearer.policy.verdict import Pass
+from everbearer.proxy.exchanged import shown_view
 from everbearer.proxy.fields import AnswerFields
 from everbearer.proxy.hopeless import Hopeless, Place, place
 from everbearer.proxy.refusal import Refusal, answer, from_error
@@ -222,14 +223,15 @@ class Recovery:
         note.flow.response.stream = False
         note.replayed, learned = True, isinstance(note.outcome, Again)
         self._judge(note)
-        assert note.view is not None
+        view = shown_view(note)
+        assert view is not None
         self._broker.publish(
             Replayed(
                 at=self._broker.clock.wall(),
                 profile=credential.profile,
-                method=note.view.method,
-                host=note.view.host,
-                path=note.view.path,
+                method=view.method,
+                host=view.host,
+                path=view.path,
                 status=response.status_code,
                 duration=self._broker.clock.now() - began,
                 learned=learned,
