@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mitmproxy.connection import ConnectionState
+from mitmproxy.flow import Error
+
 from everbearer.events import Exchanged
 from everbearer.policy.hosts import NOWHERE
 from everbearer.policy.told import WHY, cut, told
 from everbearer.policy.verdict import Inject, Pass
 
 if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
     from everbearer.policy.verdict import Verdict
     from everbearer.policy.view import RequestView
     from everbearer.proxy.notes import Note
 
 _UNMATCHED: Final = "unmatched"
+_LEFT: Final = "Client disconnected."  # mitmproxy's words
+_BAD_GATEWAY: Final = 502
 
 
 def is_unmatched(verdict: Verdict | None) -> bool:
@@ -38,7 +45,7 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
         method=view.method,
         host=view.host,
         path=view.path,
-        status=flow.response.status_code if flow.response else 0,
+        status=_status(flow),
         profile=credential.profile if credential else getattr(verdict, "profile", ""),
         verdict="refuse" if refused else type(verdict).__name__.lower(),
         code=refused.code if refused else verdict.code,
@@ -59,6 +66,28 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
         prepared=note.prepared,
         view=view,
     )
+
+
+def _status(flow: HTTPFlow) -> int:
+    """Return what the client gets: mitmproxy answers for a server that fails."""
+    if flow.response is not None:
+        return flow.response.status_code
+    error, client = flow.error, flow.client_conn
+    if (
+        error is None
+        or error.msg in {Error.KILLED_MESSAGE, _LEFT}
+        or not client.state & ConnectionState.CAN_WRITE
+    ):
+        return 0
+    # Who broke off is not told. What the client did not finish, for a server that is
+    # there, was the client's own mistake, and not worth an answer.
+    return _BAD_GATEWAY if flow.request.timestamp_end or _failed(flow) else 0
+
+
+def _failed(flow: HTTPFlow) -> bool:
+    server = flow.server_conn
+    begun = server.timestamp_start is not None
+    return bool(server.error) or (begun and not server.state & ConnectionState.CAN_READ)
 
 
 def shown_view(note: Note) -> RequestView | None:
