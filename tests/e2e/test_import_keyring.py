@@ -19,9 +19,7 @@ CACHE = json.dumps({"accessToken": "s3cret", "refreshToken": "s3cret-refresh"})
 
 # A session's own would start a second keyring, a locked one, for who asks before ours
 # is there.
-BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
+BUS = """<busconfig>
   <type>session</type>
   <listen>unix:tmpdir=/tmp</listen>
   <policy context="default">
