@@ -52,9 +52,19 @@ def instant(at: float) -> str:
     return f"{told.isoformat(timespec='milliseconds')}Z"
 
 
+def escaped(character: str) -> str:
+    """Return it as JSON in ASCII has it."""
+    return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
+
+
+def paired(text: str) -> str:
+    """Return it with halves that follow each other as one: JSON has no other."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 @given(events())
 def test_a_line_is_the_json_of_its_members(event: Event):
-    """In their order, without a space, text as it is: nothing is put in by hand."""
+    """In their order, without a space, text as it is where it can be seen."""
     name, members = SCHEMA[type(event)]
     told = {"v": 1, "at": instant(event.at), "event": name}
     for member in members:
@@ -64,7 +74,22 @@ def test_a_line_is_the_json_of_its_members(event: Event):
         elif member in {"expires_at", "retry_at", "ends_at"}:
             value = instant(value) if value else None
         told[member] = value
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    line = line_of(event)
-    assert line == text.encode("utf-8", "backslashreplace") + b"\n"
-    assert list(json.loads(line)) == list(told)
+    plain = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    line = line_of(event).decode()
+    text = "".join(x if x.isprintable() else escaped(x) for x in plain)
+    assert line == f"{text}\n"
+
+
+@given(events())
+def test_a_line_holds_nothing_that_is_not_seen(event: Event):
+    """Nothing that a terminal obeys or another ends the line at; and all is told."""
+    line = line_of(event).decode()
+    assert line.removesuffix("\n").isprintable()
+    assert line.splitlines(keepends=True) == [line]
+    found = json.loads(line)
+    for member in SCHEMA[type(event)][1]:
+        value = getattr(event, member)
+        if isinstance(value, str):
+            assert found[member] == paired(value)
+        if isinstance(value, tuple) and all(isinstance(x, str) for x in value):
+            assert found[member] == [paired(x) for x in value]

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from everbearer.events import Event
 
+_DELETE: Final = "\x7f"
+"""The one character of ASCII that JSON leaves as it is and a terminal does not."""
+
 VERSION: Final = 1
 """A member that is renamed, goes, or means something else takes another version."""
 
@@ -76,7 +79,7 @@ SCHEMA: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
 class _Form(NamedTuple):
     """What can be found out of a kind's lines before there is one."""
 
-    text: str  # with a place for each value
+    text: str  # without its end, with a place for each value
     read: Callable[[Event], Sequence[Any]]
     told: tuple[tuple[int, Callable[[Any], Any]], ...]  # by place: told otherwise
 
@@ -93,8 +96,24 @@ def line_of(event: Event) -> bytes:
         values[place] = tell(values[place])
     # Each request has a line, of little but text.
     shown = [encode_basestring(x) if type(x) is str else _other(x) for x in values]
-    # What clients sent may hold what is no text.
-    return (text % tuple(shown)).encode("utf-8", "backslashreplace")
+    line = text % tuple(shown)
+    if not line.isascii() or _DELETE in line:
+        line = _shown(line)
+    return line.encode() + b"\n"
+
+
+def _shown(line: str) -> str:
+    """
+    Escape what would not be seen as it is: a terminal obeys it, a line ends at it.
+
+    What is no text, which clients may send, is not printable either.
+    """
+    return "".join(x if x.isprintable() else _escaped(x) for x in line)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex("u", 2)
+    return "\\u" + units.replace("u", "\\u")
 
 
 def _other(value: object) -> str:
@@ -144,7 +163,7 @@ _TOLD: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 def _text(name: str, members: Iterable[str]) -> str:
     places = "".join(f',"{member}":%s' for member in members)
-    return f'{{"v":{VERSION},"at":%s,"event":"{name}"{places}}}\n'
+    return f'{{"v":{VERSION},"at":%s,"event":"{name}"{places}}}'
 
 
 def _form(name: str, members: Sequence[str]) -> _Form:
