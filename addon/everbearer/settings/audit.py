@@ -28,10 +28,10 @@ def build_audit(
     shared, or under version control.
     """
     given = table.model_dump(exclude_none=True)
-    if table.keep is not None and not 0 <= table.keep <= _MOST:
+    if table.keep is not None and not 1 <= table.keep <= _MOST:
         problems.add(
             ("audit", "keep"),
-            f"expected how many older files stay, from 0 to {_MOST}",
+            f"expected how many older files stay, from 1 to {_MOST}",
             "write: keep = 5",
         )
     if table.max_size is not None and table.max_size < _LEAST:
