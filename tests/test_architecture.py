@@ -102,6 +102,11 @@ ONLY_HERE = {
 
 BEHIND_THE_DOOR = {"renewal", "settings", "stores"}
 PAST_THE_DOOR = {
+    "audit": {
+        "everbearer.settings.model": "the values that broker.settings is made of",
+        "everbearer.settings.files": "a log is judged as the configuration's files are",
+        "everbearer.settings.problems": "and what is wrong with it is told as of them",
+    },
     "proxy": {
         "everbearer.settings.model": "the values that broker.settings is made of",
         "everbearer.renewal.trust": "mitmproxy trusts whom token requests trust",

@@ -15,10 +15,12 @@ import pytest
 from everbearer import events
 from everbearer.audit.line_file import LineFile
 from everbearer.audit.lines import SCHEMA, line_of
-from everbearer.audit.log import AuditLog, keep_log
+from everbearer.audit.log import AuditLog, check_log, keep_log
 from everbearer.broker import Broker
+from everbearer.errors import ConfigError, Problem
 from everbearer.events import AuditLinesLost, Event, Exchanged, RenewalFailed
 from everbearer.settings.load import load
+from everbearer.settings.model import AuditSettings
 from everbearer.stores.memory import MemoryStore
 
 AT = 1_793_000_000.25
@@ -99,6 +101,87 @@ def test_a_line_is_one_line_whatever_was_sent(path: str):
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     assert isinstance(json.loads(line), dict)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/\x7f", rb"/\u007f"),
+        ("/\x9b2J", rb"/\u009b2J"),
+        ("/\u2028\xa0", rb"/\u2028\u00a0"),
+        ("/\U000e0001", rb"/\udb40\udc01"),
+        ("/\\\x9b", rb"/\\\u009b"),
+        ("/\xe9 \U0001f600", "/\xe9 \U0001f600".encode()),
+    ],
+)
+def test_what_cannot_be_seen_is_escaped(path: str, shown: bytes):
+    """And what can be is there as it is."""
+    line = line_of(exchanged(path=path))
+    assert b'"path":"' + shown + b'"' in line
+    assert json.loads(line)["path"] == path
+
+
+def test_a_file_beyond_its_size_is_told_once_and_when_it_ends(tmp_path: Path):
+    """With the reason and what to do, at the start too; each line is there."""
+    now = [0.0]
+    path, way = tmp_path / "log", tmp_path / "log.1"
+    (way / "full").mkdir(parents=True)
+    path.touch(0o600)
+    path.write_bytes(b"{}\n" * 300)
+    told: list[str] = []
+    file = LineFile(path, 500, 1, clock=lambda: now[0])
+    log = AuditLog(file, told.append, pytest.fail)
+    log.begin()
+    for _ in range(3):
+        log(exchanged())
+        now[0] += 61
+    (words,) = told
+    assert words == (
+        f"the audit log cannot leave {path} at max_size and goes on in it, no line is"
+        " lost: is a directory; let this user write to the folder, where log.1 and so"
+        " on have to be files"
+    )
+    assert len(path.read_bytes().splitlines()) == 303
+    way.rename(tmp_path / "elsewhere")
+    log(exchanged())
+    assert told[1:] == [f"the audit log leaves {path} at max_size again"]
+    assert len(way.read_bytes().splitlines()) == 303
+    log.close()
+
+
+def test_a_log_that_is_not_ours_is_told_with_the_way_out(tmp_path: Path):
+    """At a start an error, else its lines are lost and counted as on a full disk."""
+    path = tmp_path / "log"
+    path.touch()
+    path.chmod(0o666)
+    told: list[str] = []
+    published: list[Event] = []
+    log = AuditLog(LineFile(path, 1000, 1), told.append, published.append)
+    why = f"{path} is writable by others, who could change the log"
+    fix = f"run: chmod go-w {path}"
+    with pytest.raises(ConfigError) as caught:
+        log.begin()
+    assert caught.value.problems == (Problem("audit.file", why, fix),)
+    log(exchanged())
+    log(exchanged())
+    words = "the audit log cannot be written, its lines are lost"
+    assert told == [f"{words}: {why}; {fix}"]
+    assert published == [AuditLinesLost(AT, 1)]
+    path.chmod(0o600)
+    log(exchanged())
+    assert told[1:] == ["the audit log is written again, 2 lines lost"]
+    log.close()
+
+
+def test_a_log_is_judged_without_being_made(tmp_path: Path):
+    """By those who only look: what a start would refuse, and nothing else."""
+    place = AuditSettings(tmp_path / "log")
+    check_log(AuditSettings())
+    check_log(place)
+    assert not list(tmp_path.iterdir())
+    place.file.mkdir()
+    with pytest.raises(ConfigError, match=r"audit\.file: cannot be written: is a"):
+        check_log(place)
 
 
 def test_lost_lines_are_told_once_and_counted_in_the_file(tmp_path):

@@ -103,6 +103,22 @@ def test_check_warns_of_a_store_that_nobody_verifies(type_in, tmp_path, url, war
     assert ("better: sslmode=verify-full" in told.err) is warned
 
 
+def test_check_tells_of_a_log_that_is_not_ours(type_in, tmp_path):
+    """As a start would; it makes none."""
+    config, log = tmp_path / "c.toml", tmp_path / "log"
+    config.touch(0o600)
+    table = f'[audit]\nfile = "{log}"\n'
+    config.write_text(f'[profiles.dev]\nprovider = "box"\naccess_token = "t"\n{table}')
+    assert type_in(f"check -c {config}").code == 0
+    assert not log.exists()
+    log.touch()
+    log.chmod(0o606)
+    told = type_in(f"check -c {config}")
+    assert told.code == 2
+    assert f"audit.file: {log} is writable by others" in told.err
+    assert f"chmod go-w {log}" in told.err
+
+
 def test_a_missing_configuration_is_named(type_in, tmp_path):
     """Exit 2 and the path that was looked for."""
     told = type_in("check -c nowhere.toml")

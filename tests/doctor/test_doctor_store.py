@@ -51,6 +51,19 @@ async def saved(patient: Patient) -> None:
     await made.close()
 
 
+async def test_a_log_that_is_not_ours_is_no_sound_configuration(tmp_path):
+    """As a start would have it, with the way out."""
+    log = tmp_path / "log"
+    patient = await patient_with(tmp_path, f'[audit]\nfile = "{log}"')
+    assert not log.exists()
+    log.touch()
+    log.chmod(0o644)
+    (result,) = await configuration(patient)
+    assert (result.level, result.exit_code) == (Level.FAIL, 2)
+    assert f"{log} is readable by others" in result.detail
+    assert f"chmod o= {log}" in result.detail + result.fix
+
+
 async def test_a_store_is_not_made_by_looking(tmp_path):
     """It will be by the first use."""
     patient = await patient_with(tmp_path, f'url = "sqlite:{tmp_path}/data/t.db"')

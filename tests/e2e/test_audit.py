@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 from collections import Counter
@@ -12,7 +13,6 @@ from typing import Any
 import pytest
 
 from harness import Place, Proxy, Sandbox, Stock
-from needs import need_proc
 from running import Exec, eventually
 from tunnel import Tunnel, crowd
 
@@ -161,7 +161,6 @@ def test_whoever_runs_the_proxy_has_the_last_line(
 
 def test_a_file_that_cannot_be_written_loses_no_request(place: Place, sandbox: Sandbox):
     """It is told once; the requests are answered, and the lines after it are there."""
-    need_proc(Path("/dev/full"))
     folder = place.root / "logs"
     proxy = Proxy(place, audited(sandbox, folder / "audit.jsonl"))
     with Tunnel(proxy) as tunnel:
@@ -179,6 +178,38 @@ def test_a_file_that_cannot_be_written_loses_no_request(place: Place, sandbox: S
     assert proxy.process.output.count("the audit log cannot be written") == 1
     kinds = [each["event"] for each in lines(folder / "audit.jsonl")]
     assert kinds == ["lines_lost", "request"]
+
+
+def test_a_file_that_cannot_leave_its_name_has_every_line(
+    place: Place, sandbox: Sandbox
+):
+    """It is told once, with what to do; requests and lines go on."""
+    file = place.root / "audit.jsonl"
+    (place.root / "audit.jsonl.1" / "full").mkdir(parents=True)
+    config = audited(sandbox, file, "max_size = 4096\nkeep = 1\n")
+    proxy = Proxy(place, config)
+    with Tunnel(proxy) as tunnel:
+        for n in range(30):
+            tunnel.ask("GET", f"{ME}/{n}")
+    assert proxy.process.stop() == 0
+    found = [json.loads(each) for each in file.read_text().splitlines()]
+    asked = [each["path"] for each in found if each["event"] == "request"]
+    assert asked == [f"{ME}/{n}" for n in range(30)]
+    assert proxy.process.output.count("the audit log cannot leave") == 1
+    assert "audit.jsonl.1 and so on have to be files" in proxy.process.output
+
+
+def test_a_pipe_in_the_place_of_the_log_holds_nobody_up(place: Place, sandbox: Sandbox):
+    """`renew` tells that it has no log and renews; a proxy does not start."""
+    file = place.root / "audit.jsonl"
+    os.mkfifo(file, 0o600)
+    config = audited(sandbox, file)
+    renewed = place.everbearer("renew", "-c", str(config))
+    assert renewed.returncode == 0, renewed.stderr
+    assert f"its lines are lost: {file} is not a regular file" in renewed.stderr
+    done = place.everbearer("serve", "-c", str(config), "--listen", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert f"audit.file: {file} is not a regular file" in done.stderr
 
 
 @pytest.mark.parametrize("by", ["serve", "stock"])

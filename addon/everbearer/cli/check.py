@@ -35,10 +35,13 @@ def command(config: Path | None, *, as_json: bool) -> int:
 
     Nothing is asked of any server, and no store is made.
     """
+    from everbearer.audit.log import check_log
+
     try:
         settings = read(config)
         # Whatever a start would find, apart from the store itself.
         make_idle_broker(settings)
+        check_log(settings.audit)
     except ConfigError as error:
         if not as_json:
             raise

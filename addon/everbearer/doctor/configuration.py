@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everbearer.audit.log import check_log
 from everbearer.broker import Broker
 from everbearer.doctor.aside import aside
 from everbearer.doctor.result import failed, ok, warn
@@ -24,6 +25,7 @@ async def configuration(patient: Patient) -> tuple[Result, ...]:
         settings = load(patient.config, patient.environ)
         # Whatever a start would find, apart from the store itself.
         Broker(settings, lambda: settings, store=MemoryStore())
+        check_log(settings.audit)
         return settings
 
     try:

@@ -6,6 +6,7 @@ Everything is judged on the open file, so that what was judged is what is read.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -14,13 +15,19 @@ from typing import TYPE_CHECKING, Final
 
 import tomli
 
+from everbearer.errors import StoreError
 from everbearer.settings.problems import Mistake
+from everbearer.stores import private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CONFIGURATION: Final = 1024 * 1024
 MAX_SECRET: Final = 64 * 1024
+
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_LEAD_ASTRAY: Final = "have tokens go elsewhere"
+_CHANGE_IT: Final = "change the log"
 
 _FIRST_STEPS: Final = (
     "make one, with: everbearer init (or everbearer import); or name yours with"
@@ -51,11 +58,17 @@ def read_configuration(path: Path, uid: int) -> Source:
     return Source(content, readable_by_others=bool(readable))
 
 
-def check_folders(path: Path, uid: int) -> None:
-    """Raise Mistake unless every folder above the file that exists is as above."""
+def check_folders(
+    path: Path, uid: int, others: int = _OTHERS_WRITE, could: str = _LEAD_ASTRAY
+) -> None:
+    """
+    Raise Mistake unless every folder above the file that exists is as above.
+
+    *others* are the bits of its mode that are refused, *could* says why.
+    """
     for folder in _folders_above(path):
         if folder.exists():
-            _refuse_foreign(folder, folder.stat(), uid)
+            _refuse_foreign(folder, folder.stat(), uid, others, could)
 
 
 def read_secret(path: Path, uid: int) -> str:
@@ -102,6 +115,44 @@ def read_certificates(path: Path, uid: int) -> bytes:
     return content
 
 
+def open_log(path: Path, uid: int, *, make: bool = True) -> int:
+    """
+    Open a file that lines are appended to; if there is none, *make* it.
+
+    Raises Mistake unless it is a regular file of `uid` or root, under one name,
+    that nobody else can write and only its group can read, and every folder above
+    it belongs to them and is not open to everybody. A group may share the folder,
+    as that of /var/log does: what it puts there is not taken for ours. OSError
+    where the operating system refuses.
+    """
+    check_folders(path, uid, stat.S_IWOTH, _CHANGE_IT)
+    file = _opened_log(path, make=make)
+    try:
+        _refuse_log(path, os.fstat(file), uid)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _opened_log(path: Path, *, make: bool) -> int:
+    # Without O_NONBLOCK, opening a named pipe would wait for its reader.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags |= os.O_CREAT if make else 0
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
+            raise _irregular(path) from None
+        if error.errno != errno.ENOENT or not make:
+            raise
+    try:
+        private.make_folder(path.parent)
+    except StoreError as error:
+        raise Mistake(error.message, error.hint) from None
+    return os.open(path, flags, 0o600)
+
+
 def parse_toml(path: Path, content: bytes) -> dict[str, object]:
     """Return the document; raises Mistake with the line of the first mistake."""
     try:
@@ -144,7 +195,7 @@ def _read(
             f"look at: ls -ld {_sh(path)}",
         ) from None
     if not regular:
-        raise Mistake(f"{path} is not a regular file", "name a regular file")
+        raise _irregular(path)
     if len(content) > limit:
         raise Mistake(
             f"{path} is larger than {limit // 1024} KiB", "name the right file"
@@ -162,14 +213,36 @@ def _folders_above(path: Path) -> list[Path]:
     return sorted({*path.absolute().parents, *path.resolve().parents})
 
 
-def _refuse_foreign(path: Path, status: os.stat_result, uid: int) -> None:
+def _refuse_foreign(
+    path: Path,
+    status: os.stat_result,
+    uid: int,
+    others: int = _OTHERS_WRITE,
+    could: str = _LEAD_ASTRAY,
+) -> None:
     _refuse_owner(path, status, uid)
-    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     sticky_folder = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-    if others and not sticky_folder:
+    if status.st_mode & others and not sticky_folder:
+        who = "go" if others & stat.S_IWGRP else "o"
         raise Mistake(
-            f"{path} is writable by others, who could have tokens go elsewhere",
-            f"run: chmod go-w {_sh(path)}",
+            f"{path} is writable by others, who could {could}",
+            f"run: chmod {who}-w {_sh(path)}",
+        )
+
+
+def _refuse_log(path: Path, status: os.stat_result, uid: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _irregular(path)
+    _refuse_foreign(path, status, uid, could=_CHANGE_IT)
+    if status.st_mode & stat.S_IROTH:
+        raise Mistake(
+            f"{path} is readable by others, and tells who asked for what",
+            f"run: chmod o= {_sh(path)}",
+        )
+    if status.st_nlink > 1:
+        raise Mistake(
+            f"{path} has another name too (a hard link), and may be another file",
+            "move it away: the next line begins a new one",
         )
 
 
@@ -179,6 +252,10 @@ def _refuse_owner(path: Path, status: os.stat_result, uid: int) -> None:
             f"{path} belongs to another user (id {status.st_uid})",
             f"use a file of your own, or run: sudo chown {uid} {_sh(path)}",
         )
+
+
+def _irregular(path: Path) -> Mistake:
+    return Mistake(f"{path} is not a regular file", "name a regular file")
 
 
 def _sh(path: Path) -> str:
