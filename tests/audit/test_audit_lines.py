@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from everbearer.audit.lines import SCHEMA, line_of
 from everbearer.events import Event
 
-ANY: Final = st.text(st.characters())
-"""What is no text included: halves of surrogate pairs."""
+ANY: Final = st.text(st.characters() | st.sampled_from("\x7f\x9b\u2028"))
+"""What is no text included: halves of surrogate pairs; and what is not seen."""
 
 TIMES: Final = st.integers(0, 8_000_000_000).map(lambda quarters: quarters / 4)
 

@@ -170,13 +170,14 @@ def test_who_is_stuck_locks_nobody_out(tmp_path):
     """Another process that comes when the way is free gives the names on."""
     path, way = tmp_path / "log", tmp_path / "log.1"
     (way / "full").mkdir(parents=True)
-    first, second = LineFile(path, 6, 1), LineFile(path, 6, 1)
-    taken(first, b"line0\nline1\n")
-    way.rename(tmp_path / "elsewhere")
-    second.append(b"line2\n")
-    assert way.read_bytes() == b"line0\nline1\n"
-    first.append(b"line3\n")
+    first, second = LineFile(path, 12, 1), LineFile(path, 12, 1)
+    taken(first, b"line0\nline1\nline2\n")
     assert first.stuck
+    way.rename(tmp_path / "elsewhere")
+    second.append(b"line3\n")
+    assert way.read_bytes() == b"line0\nline1\nline2\n"
+    first.append(b"line4\n")
+    assert first.stuck is None
 
 
 UNWRITABLE = """

@@ -173,6 +173,7 @@ def test_a_file_that_cannot_be_written_loses_no_request(place: Place, sandbox: S
         turn(proxy)
         folder.unlink()
         assert tunnel.ask("GET", ME).status == 200
+        turn(proxy)
     said = proxy.process.wait_for("the audit log is written again, 3 lines lost")
     assert said
     assert proxy.process.output.count("the audit log cannot be written") == 1
