@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import attrgetter
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _DELETE: Final = "\x7f"
 """The one character of ASCII that JSON leaves as it is and a terminal does not."""
+
+_UNUSUAL: Final = re.compile("[^ -~]")
 
 VERSION: Final = 1
 """A member that is renamed, goes, or means something else takes another version."""
@@ -108,10 +111,13 @@ def _shown(line: str) -> str:
 
     What is no text, which clients may send, is not printable either.
     """
-    return "".join(x if x.isprintable() else _escaped(x) for x in line)
+    return _UNUSUAL.sub(_seen, line)
 
 
-def _escaped(character: str) -> str:
+def _seen(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable():
+        return character
     units = character.encode("utf-16-be", "surrogatepass").hex("u", 2)
     return "\\u" + units.replace("u", "\\u")
 
