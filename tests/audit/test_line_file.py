@@ -113,6 +113,13 @@ def test_nothing_is_written_through_a_link(tmp_path):
     assert caught.value.errno == errno.ELOOP
 
 
+def test_a_link_to_itself_is_refused(tmp_path):
+    """As whatever else cannot be written, by every Python."""
+    (tmp_path / "log").symlink_to(tmp_path / "log")
+    with pytest.raises((OSError, Mistake)):
+        LineFile(tmp_path / "log", 10, 1).append(b"x\n")
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("together", [1, 7])
 def test_processes_lose_no_line_in_rotation(tmp_path, together: int):

@@ -18,3 +18,9 @@ def test_at_least_one_older_file_stays(folder, keep: int, is_told: bool):
         "audit.keep: expected how many older files stay, from 1 to 1000;"
         " write: keep = 5"
     )
+
+
+def test_a_name_that_no_file_can_have_is_told(folder):
+    """With its place, and not by whoever opens it."""
+    problem = folder.problem(f'{DEV}[audit]\nfile = "a\\u0000b"\n')
+    assert str(problem) == "audit.file: holds a NUL, which no name of a file can"

@@ -47,6 +47,9 @@ def build_audit(
     if not table.file:
         problems.add(("audit", "file"), "is empty", 'write: file = "audit.jsonl"')
         return AuditSettings()
+    if "\0" in table.file:
+        problems.add(("audit", "file"), "holds a NUL, which no name of a file can")
+        return AuditSettings()
     return AuditSettings(
         **{**given, "file": state_folder / Path(table.file).expanduser()}
     )

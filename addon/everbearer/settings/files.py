@@ -210,7 +210,11 @@ def _opener(name: str, flags: int) -> int:
 
 def _folders_above(path: Path) -> list[Path]:
     # Both ways to the file: who can write beside a link can point it elsewhere.
-    return sorted({*path.absolute().parents, *path.resolve().parents})
+    try:
+        real = path.resolve()
+    except RuntimeError:  # Python 3.12; later ones leave it to who opens it
+        raise Mistake(f"{path} leads back to itself", "name the file itself") from None
+    return sorted({*path.absolute().parents, *real.parents})
 
 
 def _refuse_foreign(
