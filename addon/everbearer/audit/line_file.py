@@ -2,7 +2,8 @@
 A file of lines that several processes append to, and that none of them loses.
 
 Lines are one `write` to a file opened for appending, so those of several processes
-do not mix. At its greatest size the file gets the name `FILE.1`, `FILE.1` that of
+do not mix. (One case is left: the part of a line that a full disk took is cut off,
+and what another process writes in that very moment with it.) At its greatest size the file gets the name `FILE.1`, `FILE.1` that of
 `FILE.2`, and so on. Nobody waits for anybody: who still has the old file open
 writes there, and sees before its next line that there is another. Where names
 cannot be given on, everybody goes on in the file that there is.
@@ -93,6 +94,7 @@ class LineFile:
         if self._file is not None:
             os.close(self._file)
             self._file = self._is = None
+            self._torn = False
 
     def _current(self, more: int) -> tuple[int, int]:
         """Return the file for *more* bytes, and for how many it has room."""

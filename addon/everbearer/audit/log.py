@@ -117,20 +117,20 @@ class AuditLog:
         try:
             if self._lost:
                 self._file.append(line_of(AuditLinesLost(self._since, self._lost)))
-                self._tell(f"the audit log is written again, {self._lost} lines lost")
                 self._count()
-                self._lost = self._told = 0
+                lost, self._lost, self._told = self._lost, 0, 0
+                self._tell(f"the audit log is written again, {lost} lines lost")
             while lines:
                 lines = lines[self._file.append(lines) :]
         except (OSError, Mistake) as error:
             is_first = not self._lost
             self._lost += lines.count(b"\n")
             if is_first and self._lost:
+                self._count()
                 self._tell(
                     "the audit log cannot be written, its lines are lost:"
                     f" {_why(error)}"
                 )
-                self._count()
         self._tell_of_size()
 
     def close(self) -> None:
