@@ -3,10 +3,12 @@ A file of lines that several processes append to, and that none of them loses.
 
 Lines are one `write` to a file opened for appending, so those of several processes
 do not mix. (One case is left: the part of a line that a full disk took is cut off,
-and what another process writes in that very moment with it.) At its greatest size the file gets the name `FILE.1`, `FILE.1` that of
-`FILE.2`, and so on. Nobody waits for anybody: who still has the old file open
-writes there, and sees before its next line that there is another. Where names
-cannot be given on, everybody goes on in the file that there is.
+and with it what another process writes in that very moment.)
+
+At its greatest size the file gets the name `FILE.1`, `FILE.1` that of `FILE.2`, and
+so on. Nobody waits for anybody: who still has the old file open writes there, and
+sees before its next line that there is another. Where names cannot be given on,
+everybody goes on in the file that there is.
 """
 
 from __future__ import annotations
