@@ -128,6 +128,37 @@ async def test_events_too_large_for_one_datagram_go_in_several(heard: Heard):
     assert heard.lost == 1
 
 
+class Roomy:
+    """A kernel that takes datagrams of any size."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send(self, datagram: bytes) -> int:
+        self.sent.append(datagram)
+        return len(datagram)
+
+
+async def test_no_datagram_is_larger_than_its_reader_has_room_for():
+    """Whatever the kernel takes: several are sent, an event too large is lost."""
+    roomy = Roomy()
+    forwarding = Forwarding(roomy)
+    sent = [request(n, "/" + "x" * 80_000) for n in range(16)]
+    for event in [*sent, request(16, "/" + "x" * 1_100_000), request(17)]:
+        forwarding(event)
+    forwarding.send()
+    forwarding(request(18))
+    forwarding.send()
+    assert max(map(len, roomy.sent)) <= 1 << 20
+    told = [pickle.loads(each) for each in roomy.sent]
+    assert [event for _, events in told for event in events] == [
+        *sent,
+        request(17),
+        request(18),
+    ]
+    assert sum(lost for lost, _ in told) == 1
+
+
 async def test_what_cannot_be_read_does_not_end_the_reading(heard: Heard):
     """The next one is read."""
     heard.writing.send(b"nonsense")

@@ -13,6 +13,7 @@ import asyncio
 import dataclasses
 import errno
 import io
+import os
 import pickle
 import socket
 from collections import deque
@@ -45,6 +46,7 @@ _BUFFER: Final = 4 * 1024 * 1024
 """Bytes asked of the kernel, which may give less."""
 
 _DATAGRAM: Final = 1 << 20
+"""Bytes of the largest; the kernel would cut off what its reader has no room for."""
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -86,8 +88,11 @@ class Forwarding:
             self._send(together)
 
     def _send(self, events: Sequence[Event]) -> None:
+        datagram = _pickled((self._lost, events))
         try:
-            self._writing.send(_pickled((self._lost, events)))
+            if len(datagram) > _DATAGRAM:
+                raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+            self._writing.send(datagram)
         except OSError as error:
             if error.errno == errno.EMSGSIZE and len(events) > 1:
                 half = len(events) // 2
