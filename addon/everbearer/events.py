@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Exchanged:
     """
-    A matched request has ended.
+    A request has ended that a rule matched or that was refused; or a CONNECT was.
 
     `verdict` is "inject", "pass" or "refuse", `code` its reason for programs;
     `status` is what the client got, 0 for a connection closed without one.
     `replayed` tells that the answer is that of a replay; `note` is a word for
     people about what else happened, or why the request was refused. `probe` tells
     that it asked to be refused, as everbearer's own questions do.
+
+    A CONNECT has no path; a connection that was cut off before any request counts as
+    one, and its `status` is 0. `port` is the one asked for.
 
     `id` names the request among those of its proxy. `reason` says why it was so
     decided and `hint` what to do about a refusal. Where a 401 came, `rejected` is
@@ -60,6 +63,15 @@ class Exchanged:
     spooled: int = 0  # bytes of its body that a spool kept
     prepared: float = 0.0
     view: RequestView | None = None
+    port: int = 0
+
+    @property
+    def where(self) -> str:
+        """Return where to, as a person is told."""
+        if self.method != "CONNECT":
+            return self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def test_a_line_tells_who_what_and_how_it_ended():
         token="3f2a",
         id="f-1",
         reason="the request has no credential",
+        port=443,
     )
     assert json.loads(line_of(event)) == {
         "v": 1,
@@ -75,6 +76,7 @@ def test_a_line_tells_who_what_and_how_it_ended():
         "reason": "the request has no credential",
         "rejected": "",
         "challenge": "",
+        "port": 443,
     }
 
 

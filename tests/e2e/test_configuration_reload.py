@@ -265,6 +265,9 @@ def test_every_kind_of_refusal_tells_the_problems(
 
     refusals = [refused(proxy)]
     refusals.append(connect(proxy, "example.com:443"))
+    told = "CONNECT example.com:443 403 - unmatched_refused"
+    proxy.process.wait_for(told)
+    assert proxy.process.output.count("unmatched_refused") == 1
     sandbox.revoke()
     error = {"status": 400, "body": {"error": "invalid_client"}}
     sandbox.fault(error, path=TOKEN)

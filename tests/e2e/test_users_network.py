@@ -101,6 +101,27 @@ def test_the_refusal_says_why(stage: Stage, inside: WrongServer, form):
     assert "connect_to" in json.loads(reply.body)["hint"]
 
 
+@pytest.mark.parametrize("form", [connect, absolute], ids=lambda form: form.__name__)
+def test_who_looks_for_what_is_inside_is_told_of_once(tmp_path: Path, form):
+    """In the audit log and on the terminal: who, where, on which port, why not."""
+    file = tmp_path / "audit.jsonl"
+    with users_stage(tmp_path, "0.0.0.0", f'[audit]\nfile = "{file}"\n') as stage:
+        places = [("10.0.0.1", 443), ("127.0.0.1", 22), ("169.254.169.254", 80)]
+        places.append(("127.0.0.1", stage.reverse_port))
+        for host, port in places:
+            reply = form(stage.proxy.port, f"{host}:{port}")
+            assert reply.code == "destination_private"
+        stage.proxy.process.stop()
+        output = stage.proxy.process.output
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(each["host"], each["port"]) for each in lines] == places
+    for each in lines:
+        assert (each["event"], each["code"]) == ("request", "destination_private")
+        assert (each["client"], each["user"]) == ("127.0.0.1", "carol")
+        assert "not on the internet" in each["reason"]
+    assert output.count("destination_private") == len(places)
+
+
 def test_the_machine_is_not_reached_by_its_own_address(
     stage: Stage, inside: WrongServer
 ):

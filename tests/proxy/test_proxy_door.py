@@ -14,6 +14,7 @@ from everbearer.events import ConfigurationChanged, UserRefused
 from everbearer.policy.users import FIELDS
 from everbearer.policy.view import UserView
 from everbearer.proxy.connections import EverbearerConnections
+from everbearer.proxy.denials import Denials
 from everbearer.proxy.door import Door
 from everbearer.proxy.poison import Poison
 from everbearer.proxy.reach import Endpoint, Reach, Unreachable
@@ -275,13 +276,16 @@ def reached(address: Endpoint, peer: Endpoint, sockname: Endpoint) -> Server:
 async def test_who_was_really_reached_counts(here: Here, address, peer, stays):
     """Whatever was dialled: the connected peer is judged before anything is sent."""
     poison, reach = Poison(), Reach(here.broker, Names())
-    hooks = EverbearerServers(
-        here.broker, poison, Door(here.broker, here.notes), reach, frozenset()
-    )
+    door = Door(here.broker, here.notes)
+    denials = Denials(here.broker, here.notes, door)
+    hooks = EverbearerServers(here.broker, poison, door, reach, denials, frozenset())
     who = client()
     server = reached(address, peer, ("203.0.114.9", 40000))
     hooks.server_connected(ServerConnectionHookData(server, who))
     assert (poison.reason(who) is None) is stays
+    told = [(each.where, each.code, each.client) for each in here.events]
+    inside = (f"{address[0]}:443", "destination_private", who.peername[0])
+    assert told == ([] if stays else [inside])
 
 
 async def test_a_failing_look_up_connects_nobody(here: Here):
@@ -290,11 +294,13 @@ async def test_a_failing_look_up_connects_nobody(here: Here):
     async def broken(_: Endpoint) -> tuple[str, ...]:
         raise MemoryError
 
+    door = Door(here.broker, here.notes)
     hooks = EverbearerServers(
         here.broker,
         Poison(),
-        Door(here.broker, here.notes),
+        door,
         Reach(here.broker, broken),
+        Denials(here.broker, here.notes, door),
         frozenset(),
     )
     data = ServerConnectionHookData(Server(address=("a.test", 443)), client())

@@ -47,7 +47,7 @@ SCHEMA: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
             *("client", "user", "method", "host", "path", "profile"),
             *("verdict", "code", "rule", "note", "token"),
             *("status", "replayed", "duration"),
-            *("id", "reason", "rejected", "challenge"),
+            *("id", "reason", "rejected", "challenge", "port"),
         ),
     ),
     UserRefused: ("user_refused", ("client", "code", "message")),

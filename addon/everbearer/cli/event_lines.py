@@ -108,7 +108,7 @@ def _default_chosen(event: DefaultChosen) -> Line:
 def _exchanged(event: Exchanged) -> Line:
     words = [
         event.method,
-        f"{event.host}{_shown(event.path)}",
+        f"{event.where}{_shown(event.path)}",
         str(event.status) if event.status else "closed",
         event.profile or "-",
         *([f"for {event.user}"] if event.user else []),

@@ -19,7 +19,7 @@ def row(event: Exchanged) -> dict[str, Any]:
         "client": event.client,
         "user": event.user,
         "method": event.method,
-        "host": event.host,
+        "host": event.where,
         "path": event.path.partition("?")[0],
         "profile": event.profile,
         "verdict": event.verdict,

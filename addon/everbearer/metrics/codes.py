@@ -33,6 +33,7 @@ REFUSALS: Final = ERRORS | {
     "loopback_only",
     "misdirected",
     "missing_host",
+    "own_port",
     "profile_ambiguous",
     "profile_contradiction",
     "profile_not_allowed",

@@ -63,6 +63,11 @@ def refusal(host: str, addresses: Iterable[str]) -> Refuse | None:
     found = tuple(addresses)
     if not is_loopback(host) and all(map(is_public, found)):
         return None
+    return private(host)
+
+
+def private(host: str) -> Refuse:
+    """Refuse a host that leads inside."""
     return Refuse(
         403,
         "destination_private",

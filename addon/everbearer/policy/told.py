@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PATH: Final = 512
 METHOD: Final = 32
 WHY: Final = 512
-_HOST: Final = 255
+HOST: Final = 255
 """Characters that are told of each; RFC 1035 §2.3.4 has no longer names."""
 
 _OTHERS: Final = 2048
@@ -47,7 +47,7 @@ def told(view: RequestView, *, capability: bool) -> RequestView:
     if (
         path is view.path
         and len(view.method) <= METHOD
-        and len(view.host) <= _HOST
+        and len(view.host) <= HOST
         and _length(view) <= _OTHERS
     ):
         return view
@@ -55,7 +55,7 @@ def told(view: RequestView, *, capability: bool) -> RequestView:
         view,
         path=path,
         method=cut(view.method, METHOD),
-        host=cut(view.host, _HOST),
+        host=cut(view.host, HOST),
         verified_name=cut(view.verified_name, _EACH),
         sni=view.sni and cut(view.sni, _EACH),
         connect_name=view.connect_name and cut(view.connect_name, _EACH),

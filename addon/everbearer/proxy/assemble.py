@@ -9,6 +9,7 @@ from everbearer.proxy import pressure
 from everbearer.proxy.authorize import Authorizer
 from everbearer.proxy.bodies import EverbearerBodies
 from everbearer.proxy.connections import EverbearerConnections
+from everbearer.proxy.denials import Denials
 from everbearer.proxy.direct import Direct
 from everbearer.proxy.door import Door
 from everbearer.proxy.exchanges import EverbearerExchanges
@@ -60,13 +61,14 @@ def assemble(
     pressure.apply()
     notes, poison, direct = Notes(), Poison(), Direct()
     door, reach = Door(broker, notes), Reach(broker)
+    denials = Denials(broker, notes, door)
     authorizer = Authorizer(broker)
     recovery = Recovery(broker, authorizer, Replays(authorizer, notes, Limits()))
     shown = _parts(broker, notes) if looked_at else None
     front: list[object] = [
         *(shown.before if shown else ()),
-        EverbearerConnections(broker, poison, direct, door, reach),
-        EverbearerServers(broker, poison, door, reach, control_ports),
+        EverbearerConnections(broker, poison, direct, door, reach, denials),
+        EverbearerServers(broker, poison, door, reach, denials, control_ports),
         EverbearerTrustHint(broker),
         EverbearerTokens(
             broker,

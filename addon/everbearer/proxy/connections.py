@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.layer import NextLayer
 
     from everbearer.broker import Broker
+    from everbearer.proxy.denials import Denials
     from everbearer.proxy.direct import Direct
     from everbearer.proxy.door import Door
     from everbearer.proxy.poison import Poison
@@ -48,12 +49,14 @@ class EverbearerConnections:
         direct: Direct,
         door: Door,
         reach: Reach,
+        denials: Denials,
     ) -> None:
         self._broker = broker
         self._poison = poison
         self._direct = direct
         self._door = door
         self._reach = reach
+        self._denials = denials
 
     # -- clients ------------------------------------------------------------
 
@@ -82,8 +85,12 @@ class EverbearerConnections:
             shown = self._door.take(flow)
             if flow.response or flow.error:
                 return
+            started = self._broker.clock.now()
             refusal = await self._door.open(flow, shown)
-            refusal = refusal or await self._unwanted(flow)
+            if refusal is None:
+                refusal = await self._unwanted(flow)
+                if refusal is not None:
+                    self._denials.connect(flow, refusal, started)
             if refusal is not None:
                 answer(flow, refusal, self._broker.standing)
         except BaseException as error:

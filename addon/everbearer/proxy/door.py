@@ -9,7 +9,7 @@ taken out before anything else sees the flow, whoever may be let in.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from mitmproxy.proxy.mode_specs import ReverseMode
 
@@ -51,7 +51,8 @@ class Door:
         self._opening: WeakKeyDictionary[Client, User] = WeakKeyDictionary()
         # By whom a tunnel was opened; None where there were no users then.
         self._tunnels: WeakKeyDictionary[Client, User | None] = WeakKeyDictionary()
-        self._known: WeakSet[Client] = WeakSet()
+        # Who was last let in by it.
+        self._known: WeakKeyDictionary[Client, User] = WeakKeyDictionary()
         broker.subscribe(self._see)
 
     def take(self, flow: HTTPFlow) -> Shown:
@@ -116,6 +117,11 @@ class Door:
             return is_near(client)
         return _is_reverse(client) or client in self._known
 
+    def name_of(self, client: Client) -> str:
+        """Return the name of who was last let in by *client*, "" for nobody."""
+        user = self._known.get(client)
+        return user.name if user is not None else ""
+
     def _beyond(self, flow: HTTPFlow) -> Refusal | None:
         """Refuse, where there are no users, whom another machine may have sent."""
         # Judged when he connected; but then there may have been users.
@@ -143,7 +149,7 @@ class Door:
             return _CROWDED
         if user is None:
             return self._refused(flow, users.wrong(reverse=reverse))
-        self._known.add(client)
+        self._known[client] = user
         return user
 
     async def _known_process(self, client: Client) -> User | None:
@@ -151,7 +157,7 @@ class Door:
         async with internals.reading_paused(client):
             user = await self._verifier.known(peer, own)
         if user is not None:
-            self._known.add(client)
+            self._known[client] = user
         return user
 
     def _refused(self, flow: HTTPFlow, verdict: Refuse) -> Refusal:

@@ -25,7 +25,11 @@ _BAD_GATEWAY: Final = 502
 
 
 def is_unmatched(verdict: Verdict | None) -> bool:
-    """Tell whether no rule names the host: then nothing is told or changed."""
+    """
+    Tell whether no rule names the host: then nothing is changed.
+
+    Nor is it told, unless the request was refused.
+    """
     return isinstance(verdict, Pass) and verdict.code == _UNMATCHED
 
 
@@ -35,15 +39,17 @@ def exchanged(note: Note, *, wall: float, now: float) -> Exchanged | None:
 
     *wall* is in seconds since the epoch, *now* by the clock of `note.started`.
     """
-    flow, verdict = note.flow, note.verdict
-    view = None if is_unmatched(verdict) else shown_view(note)
+    flow, verdict, refused = note.flow, note.verdict, note.refusal
+    untold = is_unmatched(verdict) and refused is None
+    view = None if untold else shown_view(note)
     if verdict is None or view is None:
         return None
-    refused, credential = note.refusal, note.credential
+    credential = note.credential
     return Exchanged(
         at=wall,
         method=view.method,
         host=view.host,
+        port=view.port,
         path=view.path,
         status=_status(flow),
         profile=credential.profile if credential else getattr(verdict, "profile", ""),

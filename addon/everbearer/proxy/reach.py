@@ -41,6 +41,10 @@ _LOOK_UPS: Final = ThreadPoolExecutor(16, "look up a name")
 class Unreachable(Exception):  # noqa: N818 - of the destination
     """A destination that is not dialled; the text is for the client."""
 
+    def __init__(self, message: str, refused: Refuse | None = None) -> None:
+        super().__init__(message)
+        self.refused = refused
+
 
 class Reach:
     """
@@ -107,7 +111,7 @@ class Reach:
         addresses = await self._look_up(address)
         refused = reach.refusal(address[0], addresses)
         if refused is not None:
-            raise Unreachable(refused.reason)
+            raise Unreachable(refused.reason, refused)
         if not addresses:
             raise Unreachable(f"{address[0]} has no address")
         return addresses[0], address[1]

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Final
 from mitmproxy.connection import Server
 
 from everbearer.policy.hosts import is_loopback, normalise_host
+from everbearer.policy.reach import private
 from everbearer.proxy import internals
+from everbearer.proxy.denials import OWN_PORT, Denials
 from everbearer.proxy.reach import Unreachable, is_own, unmapped
+from everbearer.proxy.refusal import from_verdict
 from everbearer.report import report
 
 if TYPE_CHECKING:
@@ -39,12 +42,14 @@ class EverbearerServers:
         poison: Poison,
         door: Door,
         reach: Reach,
+        denials: Denials,
         control_ports: frozenset[int],
     ) -> None:
         self._broker = broker
         self._poison = poison
         self._door = door
         self._reach = reach
+        self._denials = denials
         self._control_ports = control_ports
         # By the server's id: the address it has, and the one dialled in its place.
         self._dialled: dict[str, tuple[tuple[str, int], tuple[str, int]]] = {}
@@ -64,6 +69,7 @@ class EverbearerServers:
                 data.server.address = dial
         except Unreachable as refused:
             data.server.error = str(refused)
+            self._denied(data, refused)
         except BaseException as error:
             report("a connection was refused", error)
             data.server.error = "everbearer failed"
@@ -79,13 +85,15 @@ class EverbearerServers:
         try:
             self._restore(data.server)
             if self._is_ours(data.server):
-                logger.warning("cut a client off that asked for a port of our own")
                 self._poison.add(data.client, "being asked for a port of its own")
                 internals.abort(data.client, data.server)
+                self._denials.connection(data, OWN_PORT)
             elif not self._reach.may_stay(data.client, data.server):
-                logger.warning("cut a client off that was led where it may not reach")
                 self._poison.add(data.client, "being led where nobody is let")
                 internals.abort(data.client, data.server)
+                assert data.server.address is not None
+                inside = private(data.server.address[0])
+                self._denials.connection(data, from_verdict(inside))
         except BaseException as error:
             report("a connection could not be judged", error)
             self._poison.add(data.client, "setting up the connection to the server")
@@ -124,6 +132,13 @@ class EverbearerServers:
         except BaseException as error:
             report("a server could not be named", error)
             self._poison.add(data.context.client, "naming the server")
+
+    def _denied(self, data: ServerConnectionHookData, why: Unreachable) -> None:
+        try:
+            if why.refused is not None:
+                self._denials.connection(data, from_verdict(why.refused))
+        except BaseException as error:
+            report("a refused connection could not be told of", error)
 
     def _is_let_in(self, client: Client) -> bool:
         # Who replays a flow in a user interface is nobody's client.

@@ -13,7 +13,6 @@ import asyncio
 import dataclasses
 import errno
 import io
-import os
 import pickle
 import socket
 from collections import deque
@@ -88,20 +87,25 @@ class Forwarding:
             self._send(together)
 
     def _send(self, events: Sequence[Event]) -> None:
-        datagram = _pickled((self._lost, events))
+        failed = self._try(_pickled((self._lost, events)))
+        if not failed:
+            self._lost = 0
+        elif failed == errno.EMSGSIZE and len(events) > 1:
+            half = len(events) // 2
+            self._send(events[:half])
+            self._send(events[half:])
+        else:
+            self._lost += len(events)
+
+    def _try(self, datagram: bytes) -> int:
+        """Return why *datagram* could not be sent, 0 where it was."""
+        if len(datagram) > _DATAGRAM:
+            return errno.EMSGSIZE
         try:
-            if len(datagram) > _DATAGRAM:
-                raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
             self._writing.send(datagram)
         except OSError as error:
-            if error.errno == errno.EMSGSIZE and len(events) > 1:
-                half = len(events) // 2
-                self._send(events[:half])
-                self._send(events[half:])
-            else:
-                self._lost += len(events)
-        else:
-            self._lost = 0
+            return error.errno or errno.EIO
+        return 0
 
 
 def _pickled(value: object) -> bytes:

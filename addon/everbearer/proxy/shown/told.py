@@ -41,7 +41,7 @@ def _rows(story: Story) -> Iterator[Row]:
     event = story.request
     path = event.path.partition("?")[0]
     answered = str(event.status) if event.status else "closed without an answer"
-    yield "request", f"{event.method} {event.host}{path}: {answered}"
+    yield "request", f"{event.method} {event.where}{path}: {answered}"
     for step in story.steps:
         yield step.stage.value, step.words
     yield "verdict", f"{event.verdict} ({event.code})"
