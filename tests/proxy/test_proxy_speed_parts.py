@@ -120,6 +120,32 @@ def test_fields_are_found_the_same(fields: list[tuple[bytes, bytes]], name: Any)
     assert parts.get(mine, name) == OWN[Headers, "get"](theirs, name)
 
 
+class Masked(Headers):
+    """Somebody's: shows a field otherwise, and takes _ for -."""
+
+    def __getitem__(self, key: str | bytes) -> str:
+        if key == "secret":
+            raise KeyError(key)
+        return f"<{super().__getitem__(key)}>"
+
+    @staticmethod
+    def _kconv(key: Any) -> Any:
+        return key.lower().replace(b"_", b"-")
+
+
+@pytest.mark.parametrize("key", ["x-a", "X_A", "secret", "none"])
+def test_a_scripts_own_kind_of_headers_is_asked(key: str):
+    """What it overrides is in force for `get` and `in` as well."""
+    headers: Any = Masked([(b"X-A", b"1"), (b"x_a", b"2"), (b"secret", b"s")])
+    theirs = [OWN[Headers, name](headers, key) for name in ("get_all", "get")]
+    found = OWN[Headers, "__contains__"](headers, key)
+    parts.replace_all()
+
+    assert [headers.get_all(key), headers.get(key)] == theirs
+    assert (key in headers) is found
+    assert headers.get(key=key, default="d") == (theirs[1] or "d")
+
+
 def test_what_is_no_field_name_is_refused_the_same():
     """A number is an error, as it was."""
     with pytest.raises(TypeError) as theirs:

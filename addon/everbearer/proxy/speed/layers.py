@@ -35,19 +35,19 @@ def handle_event(self: Layer, event: Event) -> CommandGenerator[None]:
 
 
 def process(
-    self: Layer, steps: CommandGenerator[Any], send: Any = None
+    self: Layer, command_generator: CommandGenerator[Any], send: Any = None
 ) -> CommandGenerator[None]:
     """Have a layer go on with *send* for an answer, until a command blocks it."""
     if self.debug is not None:
-        yield from _process(self, steps, send)
+        yield from _process(self, command_generator, send)
         return
     try:
-        command = steps.send(send)
+        command = command_generator.send(send)
     except StopIteration:
         return
-    for each in itertools.chain((command,), steps):
+    for each in itertools.chain((command,), command_generator):
         if each.blocking is True:
-            yield _paused(self, each, steps)
+            yield _paused(self, each, command_generator)
             return
         yield each
 

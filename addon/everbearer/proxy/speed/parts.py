@@ -45,6 +45,8 @@ _right: Final[dict[type, tuple[tuple[str, frozenset[object]], ...]]] = {}
 _current: Final = optmanager._Option.current  # noqa: SLF001 - what it is about
 _check_types: Final = getattr(MessageData, "__post_init__", None)
 _get_all: Final = Headers.get_all
+_get: Final = Headers.get
+_contains: Final = Headers.__contains__
 _body_size: Final = http1.expected_http_body_size
 _hook: Final[Callable[..., object]] = commands.StartHook.__new__
 _answer: Final[Callable[..., object]] = events.CommandCompleted.__new__
@@ -107,8 +109,8 @@ def get_all(self: Headers, name: str | bytes) -> list[str]:
     """Return all values of a field, with one walk over what is there."""
     if isinstance(name, str):
         name = name.encode("utf-8", "surrogateescape")
-    elif not isinstance(name, bytes):
-        return _get_all(self, name)  # it raises
+    if type(self) is not Headers or not isinstance(name, bytes):
+        return _get_all(self, name)  # it raises, or asks what is another's
     wanted, length = name.lower(), len(name)
     return [
         value.decode("utf-8", "surrogateescape")
@@ -117,15 +119,19 @@ def get_all(self: Headers, name: str | bytes) -> list[str]:
     ]
 
 
-def get(self: Headers, name: str | bytes, default: Any = None) -> Any:
+def get(self: Headers, key: str | bytes, default: Any = None) -> Any:
     """Return the values of a field in one line, else *default*; nothing is raised."""
-    values = self.get_all(name)
+    if type(self) is not Headers:
+        return _get(self, key, default)
+    values = self.get_all(key)
     return ", ".join(values) if values else default
 
 
-def contains(self: Headers, name: Any) -> bool:
+def contains(self: Headers, key: Any) -> bool:
     """Tell whether a field is there."""
-    return bool(self.get_all(name))
+    if type(self) is not Headers:
+        return _contains(self, key)
+    return bool(self.get_all(key))
 
 
 def body_size(request: Request, response: Response | None = None) -> int | None:

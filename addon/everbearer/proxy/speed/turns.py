@@ -74,13 +74,15 @@ async def server_event(self: ConnectionHandler, event: events.Event) -> None:
                 self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
 
 
-async def hook_task(
-    self: ConnectionHandler,
-    hook: commands.StartHook,
-    rest: Coroutine[Any, Any, None] | None = None,
+async def hook_task(self: ConnectionHandler, hook: commands.StartHook) -> None:
+    """Run a hook; who has started it goes on, unless it takes time."""
+    await _hook_task(self, hook, self.handle_hook(hook))
+
+
+async def _hook_task(
+    self: ConnectionHandler, hook: commands.StartHook, rest: Coroutine[Any, Any, None]
 ) -> None:
-    """Run a hook or its *rest*; who has started it goes on, unless it takes time."""
-    await (rest or self.handle_hook(hook))
+    await rest
     if hook.blocking:
         own = vars(self)
         if own.get(_BEGUN) is hook:
@@ -102,7 +104,7 @@ def _start(self: ConnectionHandler, hook: commands.StartHook, *, at_once: bool) 
     own = vars(self)
     own[_BEGUN] = begun = hook if begins_here else None
     asyncio_utils.create_task(
-        hook_task(self, hook, rest),
+        self.hook_task(hook) if rest is None else _hook_task(self, hook, rest),
         name=f"handle_hook({hook.name})",
         keep_ref=True,
         client=self.client.peername,
