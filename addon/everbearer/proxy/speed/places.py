@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mitmproxy import hooks, optmanager
+from mitmproxy import addonmanager, hooks, optmanager
+from mitmproxy import http as http_
 from mitmproxy.addonmanager import AddonManager
 from mitmproxy.addons.asgiapp import ASGIApp
 from mitmproxy.addons.onboarding import Onboarding
-from mitmproxy.http import Headers, MessageData
-from mitmproxy.net.http import http1
+from mitmproxy.coretypes.multidict import MultiDict
+from mitmproxy.dns import DNSFlow
+from mitmproxy.http import Headers, HTTPFlow, MessageData, Request
+from mitmproxy.net.http import http1, validate
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.layers.tls import TLSLayer
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler
+from mitmproxy.tcp import TCPFlow
+from mitmproxy.udp import UDPFlow
 from mitmproxy.utils import asyncio_utils
+
+from everbearer.proxy.speed.hooks import HookIndex
+from everbearer.proxy.speed.own import is_own
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
@@ -48,23 +57,46 @@ PLACES: Final[tuple[tuple[Any, str], ...]] = (
 )
 """All that this package replaces."""
 
-_OWN: Final = {"mitmproxy", "collections", "everbearer"}
-"""Packages that mitmproxy's parts are made of, or what stands for them already."""
+_OF_MANAGER: Final = (
+    "register",
+    "trigger",
+    "handle_lifecycle",
+    "trigger_event",
+    "invoke_addon",
+    "_iter_hooks",
+)
+
+STOOD_IN_FOR: Final[tuple[tuple[Any, str], ...]] = (
+    *((AddonManager, name) for name in _OF_MANAGER),
+    (addonmanager, "traverse"),
+    *((kind, "wait_for_resume") for kind in (HTTPFlow, TCPFlow, UDPFlow, DNSFlow)),
+    (ProxyConnectionHandler, "handle_hook"),
+    (hooks.Hook, "__new__"),
+    (Context, "__init__"),
+    (Headers, "__getitem__"),
+    (Headers, "_reduce_values"),
+    (Headers, "_kconv"),
+    (MultiDict, "get_all"),
+    (http_, "_always_bytes"),
+    (http_, "_native"),
+    (Request, "pretty_host"),
+    (validate, "parse_content_length"),
+    (TLSLayer, "_handle_command"),
+    (TLSLayer, "tls_interact"),
+)
+"""What stays where it is, but is not asked where what this package puts in is."""
 
 
 def others(master: Master) -> list[str]:
     """Return the places that a script has put something of its own in."""
     found = [
         f"{getattr(owner, '__qualname__', owner.__name__)}.{name}"
-        for owner, name in PLACES
-        if not _is_own(getattr(owner, name, None))
+        for owner, name in (*PLACES, *STOOD_IN_FOR)
+        # python -O leaves checks out, and with them the whole of one part.
+        if not ((part := getattr(owner, name, None)) is None or is_own(part))
     ]
-    manager = type(master.addons)
-    if not (manager is AddonManager or _is_own(manager)):
-        found.append(manager.__qualname__)
+    manager = master.addons
+    if type(manager) not in {AddonManager, HookIndex}:
+        found.append(type(manager).__qualname__)
+    found += [f"master.addons.{name}" for name in _OF_MANAGER if name in vars(manager)]
     return found
-
-
-def _is_own(part: object) -> bool:
-    # python -O leaves checks out, and with them the whole of one part.
-    return part is None or str(part.__module__).partition(".")[0] in _OWN
