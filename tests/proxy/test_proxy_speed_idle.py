@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mitmproxy import http
 from mitmproxy.addonmanager import AddonManager
-from mitmproxy.addons import blocklist, default_addons
+from mitmproxy.addons import blocklist, default_addons, stickycookie
 from mitmproxy.io import FlowWriter
 from mitmproxy.proxy.layers.http import (
     HttpRequestHeadersHook,
@@ -102,6 +102,31 @@ async def test_what_a_script_gives_an_addon_is_in_force(master):
     master.addons.get("blocklist").items.append(spec)
 
     assert (await through(master)).response.status_code == 418
+
+
+def marks(_addon: object, flow: http.HTTPFlow) -> None:
+    """Stand in for a hook of theirs."""
+    flow.comment = "heard"
+
+
+@pytest.mark.parametrize("kind", [blocklist.BlockList, stickycookie.StickyCookie])
+async def test_a_hook_that_a_script_replaces_is_heard_at_once(
+    master, kind: type, monkeypatch
+):
+    """On the class of an addon that had nothing to do, and whatever it waits for."""
+    await through(master)
+    monkeypatch.setattr(kind, "request", marks)
+    assert (await through(master)).comment == "heard"
+
+    monkeypatch.undo()
+    assert (await through(master)).comment == ""
+
+
+async def test_a_hook_that_a_script_had_replaced_before_is_heard(master, monkeypatch):
+    """What stood there when it was first looked at is not mitmproxy's."""
+    monkeypatch.setattr(blocklist.BlockList, "request", marks)
+
+    assert (await through(master)).comment == "heard"
 
 
 async def test_a_script_that_comes_later_is_heard(master):

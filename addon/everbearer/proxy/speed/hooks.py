@@ -21,15 +21,9 @@ from everbearer.proxy.speed.idle import idles, work_of
 from everbearer.proxy.waiting import begin
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        Callable,
-        Coroutine,
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 
+    from everbearer.proxy.speed.idle import Work
     from everbearer.proxy.waiting import Waits
 
 _KNOWN_PACKAGES: Final = {"mitmproxy", "everbearer"}
@@ -111,8 +105,13 @@ class HookIndex(AddonManager):
         places = iter(heard.places)
         at = next(places, None)
         while at is not None:
-            addon, has_work = chain[at], heard.work.get(at)
-            if has_work is None or has_work(addon) or name in vars(addon):
+            addon, work = chain[at], heard.work.get(at)
+            if (
+                work is None
+                or work.asked(addon)
+                or name in vars(addon)
+                or getattr(type(addon), name, None) is not work.hook
+            ):
                 try:
                     hook = getattr(addon, name, None)
                     is_alone = callable(hook) and not hasattr(addon, "addons")
@@ -156,7 +155,7 @@ class _Heard(NamedTuple):
     places: Sequence[int] = ()
     doubtful: Sequence[int] = ()
     """Those of them who are others', or may have others with them."""
-    work: Mapping[int, Callable[[Any], object]] = MappingProxyType({})
+    work: Mapping[int, Work] = MappingProxyType({})
     """What tells whether one of them has anything to do; all others do."""
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mitmproxy import ctx
 from mitmproxy.addons.anticache import AntiCache
@@ -14,6 +14,8 @@ from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.addons.script import ScriptLoader
 from mitmproxy.addons.serverplayback import ServerPlayback
 from mitmproxy.addons.stickycookie import StickyCookie
+
+from everbearer.proxy.speed.own import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,12 +37,25 @@ _HAS_WORK: Final[Mapping[type, Callable[[Any], object]]] = {
 """What each of them asks first in all of its hooks."""
 
 
-def work_of(addon: object, name: str) -> Callable[[Any], object] | None:
+class Work(NamedTuple):
+    """What tells whether an addon has anything to do in one of its hooks."""
+
+    asked: Callable[[Any], object]
+    hook: object
+    """What its class has for it: another's does not ask this."""
+
+
+def work_of(addon: object, name: str) -> Work | None:
     """Return what tells whether the hook *name* of *addon* has anything to do."""
-    return None if name in _LIFE else _HAS_WORK.get(type(addon))
+    kind = type(addon)
+    asked = None if name in _LIFE else _HAS_WORK.get(kind)
+    hook = getattr(kind, name, None)
+    if asked is None or not (hook is None or is_own(hook)):
+        return None
+    return Work(asked, hook)
 
 
 def idles(addon: object, name: str) -> bool:
     """Tell whether the hook *name* of *addon* would do nothing now."""
-    has_work = work_of(addon, name)
-    return has_work is not None and name not in vars(addon) and not has_work(addon)
+    work = work_of(addon, name)
+    return work is not None and name not in vars(addon) and not work.asked(addon)
