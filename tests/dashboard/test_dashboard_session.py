@@ -52,6 +52,16 @@ def test_a_ticket_is_good_for_a_minute(sessions: Sessions):
     assert sessions.enter(ticket(), NOW + TICKET_LIFE - 0.1, A) is not None
 
 
+def test_to_look_at_a_ticket_does_not_use_it(sessions: Sessions):
+    """It is good until it is entered with, and told of as it is."""
+    assert sessions.takes(ticket(), NOW)
+    assert sessions.takes(ticket(), NOW)
+    assert not sessions.takes(ticket(), NOW + TICKET_LIFE + 0.1)
+    assert not sessions.takes(ticket(key=KEYS.session), NOW)
+    assert sessions.enter(ticket(), NOW, A) is not None
+    assert not sessions.takes(ticket(), NOW)
+
+
 def test_a_ticket_is_used_still_when_it_is_about_to_end(sessions: Sessions):
     """What is forgotten of used ones is what is too old by then."""
     assert sessions.enter(ticket(), NOW, A)

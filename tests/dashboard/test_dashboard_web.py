@@ -16,7 +16,7 @@ from everbearer.dashboard.collector import Collector
 from everbearer.dashboard.running import Place, running
 from everbearer.dashboard.session import KEY_BYTES, Keys
 from everbearer.dashboard.state import Instance
-from everbearer.dashboard.web import CONNECTIONS
+from everbearer.dashboard.visitors import CONNECTIONS
 from everbearer.proxy.addresses import bound_to
 from everbearer.secret import Secret
 from everbearer.stores.memory import MemoryStore
@@ -63,21 +63,32 @@ async def test_who_asks_nonsense_fills_no_log(
     assert caplog.messages == []
 
 
-async def test_connections_are_bounded(port: int):
-    """One too many is closed unanswered; one that goes makes room."""
+async def test_who_holds_connections_keeps_nobody_out(port: int):
+    """With all of them taken the next one is answered, and the oldest has to go."""
     held = [
         await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)
     ]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     async with asyncio.timeout(10):
-        assert await reader.read() == b""
-    writer.close()
+        assert b" 403 " in await ask(port, "GET /")
+        assert await held[0][0].read() == b""
+    assert not held[1][0].at_eof()
     for _, each in held:
         each.close()
+        with suppress(ConnectionError):
+            await each.wait_closed()
+
+
+async def test_a_first_head_has_to_come_soon(port: int):
+    """Who says nothing is let go of; who has asked before is waited for longer."""
+    kept, asks = await asyncio.open_connection("127.0.0.1", port)
+    asked = f"HEAD / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    asks.write(asked)
+    assert b" 403 " in await kept.readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(30):
+        silent, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await silent.read() == b""
+        asks.write(asked)
+        assert b" 403 " in await kept.readuntil(b"\r\n\r\n")
+    for each in (asks, writer):
+        each.close()
         await each.wait_closed()
-    answer = b""
-    async with asyncio.timeout(10):
-        while not answer:  # the closed ones are noticed soon
-            with suppress(ConnectionError):
-                answer = await ask(port, "GET /")
-    assert b" 403 " in answer

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import signal
+import socket
 import stat
+from collections import deque
 from pathlib import Path
 
 import pytest
 
+from everbearer.dashboard.visitors import AT_ONCE, CONNECTIONS
 from harness import Place, Proxy, Sandbox
-from watcher import Watcher
+from watcher import Stream, Watcher
 
 ME = "https://api.box.com/2.0/users/me"
 
@@ -131,6 +137,67 @@ def test_another_user_of_this_machine_is_refused(watcher: Watcher):
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+CROWDS = {
+    "who say nothing": b"",
+    "who begin to ask": b"GET / HTTP/1.1\r\nX: ",
+    "who owe a body": b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+    "of programs": b"GET /metrics HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "with a wrong link": b"GET /open?ticket=x HTTP/1.1\r\nHost: HOST\r\n\r\n",
+}
+"""What comes with each of too many connections."""
+
+
+@pytest.mark.parametrize("sent", CROWDS.values(), ids=CROWDS)
+def test_a_crowd_keeps_neither_the_owner_nor_a_supervisor_out(
+    watcher: Watcher, sent: bytes
+):
+    """It holds more connections than there may be, and opens others meanwhile."""
+    stream = Stream(watcher)
+    stream.wait_for("event: state")
+    said = sent.replace(b"HOST", watcher.authority.encode())
+    ready, full = os.pipe()
+    more, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            # A stranger where that can be: the system tells of an owner's own page
+            # that it is his.
+            if os.geteuid() == 0:
+                os.setresuid(65534, 65534, 65534)
+            crowd(watcher.port, said, full, more)
+        finally:
+            os._exit(1)
+    try:
+        assert os.read(ready, 1) == b"!"
+        for _ in range(10):
+            os.write(go, b"!")
+            assert watcher.ask("GET", "/healthz")[0] == 200
+            os.write(go, b"!")
+            assert watcher.ask("GET", "/api/state")[0] == 200
+        assert watcher.enter().ask("GET", "/")[0] == 200
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        for each in (ready, full, more, go):
+            os.close(each)
+    assert not stream.has_ended
+    stream.close()
+
+
+def crowd(port: int, said: bytes, full: int, more: int) -> None:
+    """Hold too many connections, tell *full*, and open some for each byte of *more*."""
+    held: deque[socket.socket] = deque(maxlen=2 * CONNECTIONS)
+    for number in itertools.count():
+        if number >= 2 * CONNECTIONS and number % AT_ONCE == 0:
+            if number == 2 * CONNECTIONS:
+                os.write(full, b"!")
+            os.read(more, 1)
+        one = socket.create_connection(("127.0.0.1", port))
+        with contextlib.suppress(OSError):  # it was closed already
+            one.send(said)
+        held.append(one)
 
 
 def test_the_command_finds_the_instance_that_runs(

@@ -131,6 +131,11 @@ class Stream:
         """Return the names of the events so far."""
         return re.findall(r"(?m)^event: (\w+)$", self.text)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has closed it by now."""
+        return not self._thread.is_alive()
+
     def ended(self) -> bool:
         """Wait until the server has closed it."""
         self._thread.join(START)

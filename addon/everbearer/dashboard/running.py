@@ -13,6 +13,7 @@ from everbearer.dashboard.answers import HTML, Answer
 from everbearer.dashboard.guard import authorities
 from everbearer.dashboard.session import Sessions
 from everbearer.dashboard.state import State
+from everbearer.dashboard.together import together
 from everbearer.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -132,15 +133,18 @@ class Begun:
                 feed=feed,
                 actions=actions,
                 files=await asyncio.to_thread(page_files, _PAGE),
-                plain=self._plain,
+                plain={path: together(made) for path, made in self._plain.items()},
                 stranger=is_strangers,
             )
         )
-        server.add_socket(self._place.listening)
+        listening = self._place.listening
+        if not self._end.is_set():
+            loop = asyncio.get_running_loop()
+            loop.add_reader(listening, server.accept, listening)
         try:
             await self._end.wait()
         finally:
-            server.stop()
+            listening.close()
             feed.close()
             await asyncio.sleep(0)
             await actions.stop()

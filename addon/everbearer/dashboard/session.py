@@ -68,16 +68,17 @@ class Sessions:
 
     def enter(self, ticket: str, now: float, nonce: bytes) -> Secret | None:
         """Return the cookie that *ticket* is worth; None where it is worth nothing."""
-        found = _opened(self._keys.ticket, "ticket", ticket)
+        found = self._good(ticket, now)
         if found is None:
             return None
         made, name = found
         self._forget(now)
-        too_old = made < self._begun or now - made > TICKET_LIFE
-        if too_old or made > now + _AHEAD or name in self._used:
-            return None
         self._used[name] = made
         return _sealed(self._keys.session, "session", now, nonce)
+
+    def takes(self, ticket: str, now: float) -> bool:
+        """Tell whether *ticket* is worth a cookie now; it is not used by that."""
+        return self._good(ticket, now) is not None
 
     def knows(self, cookie: str, now: float) -> bool:
         """Tell whether *cookie* is one that `enter` returned, not too long ago."""
@@ -85,6 +86,15 @@ class Sessions:
         if found is None:
             return False
         return found[0] - _AHEAD <= now <= found[0] + SESSION_LIFE
+
+    def _good(self, ticket: str, now: float) -> tuple[float, str] | None:
+        """Return the moment and the name of a ticket that is good."""
+        found = _opened(self._keys.ticket, "ticket", ticket)
+        if found is None:
+            return None
+        made, name = found
+        too_old = made < self._begun or now - made > TICKET_LIFE
+        return None if too_old or made > now + _AHEAD or name in self._used else found
 
     def _forget(self, now: float) -> None:
         for name, made in list(self._used.items()):

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, override
 
-from tornado.httpserver import HTTPServer
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler
 
 from everbearer.dashboard.answers import (
@@ -32,13 +31,12 @@ from everbearer.dashboard.answers import (
 from everbearer.dashboard.guard import MARK, OPEN, Asked, judge
 from everbearer.dashboard.rows import told
 from everbearer.dashboard.session import NONCE_BYTES
+from everbearer.dashboard.visitors import CONNECTIONS, Bounded, Visitors
 from everbearer.report import report
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Mapping
-
-    from tornado.iostream import IOStream
 
     from everbearer.dashboard.actions import Actions
     from everbearer.dashboard.feed import Feed
@@ -52,12 +50,6 @@ _BODY: Final = 64 * 1024
 """Bytes of a request; none needs any."""
 
 _HEAD: Final = 16 * 1024
-_IDLE: Final = 60.0
-"""Seconds for which a connection is kept that nobody uses."""
-
-CONNECTIONS: Final = 128
-"""At once, whoever opens them: each takes a descriptor, which requests need too."""
-
 _PING: Final = 15.0
 _SLOWEST: Final = 15.0
 """Seconds that a reader of events may take to take what was written."""
@@ -86,52 +78,31 @@ class Served:
     stranger: Callable[[socket.socket], Awaitable[bool]]
 
 
-def make_server(served: Served) -> HTTPServer:
+def make_server(served: Served) -> Bounded:
     """Return the server, which listens nowhere yet."""
     # It warns of what is malformed, which any page and any user can send.
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
+    visitors = Visitors[IOStream](CONNECTIONS)
+    known = {"served": served, "visitors": visitors}
     application = Application(
-        [
-            (r"/api/events", _Events, {"served": served}),
-            (r".*", _Handler, {"served": served}),
-        ],
+        [(r"/api/events", _Events, known), (r".*", _Handler, known)],
         log_function=_no_log,
     )
-    return _Bounded(
+    return Bounded(
         application,
+        visitors=visitors,
         max_header_size=_HEAD,
         max_body_size=_BODY,
         max_buffer_size=_HEAD + _BODY,
-        idle_connection_timeout=_IDLE,
-        body_timeout=_IDLE,
     )
-
-
-class _Bounded(HTTPServer):
-    """One that closes at once what connects beyond `CONNECTIONS`."""
-
-    _open = 0
-
-    @override
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        if self._open >= CONNECTIONS:
-            stream.close()
-            return
-        self._open += 1
-        super().handle_stream(stream, address)
-
-    @override
-    def on_close(self, server_conn: object) -> None:
-        self._open -= 1
-        super().on_close(server_conn)
 
 
 class _Guarded(RequestHandler):
     """A request that has passed the guard, or none at all."""
 
     @override
-    def initialize(self, served: Served) -> None:
-        self._served = served
+    def initialize(self, served: Served, visitors: Visitors[IOStream]) -> None:
+        self._served, self._visitors = served, visitors
 
     @override
     def set_default_headers(self) -> None:
@@ -160,12 +131,21 @@ class _Guarded(RequestHandler):
         if refused is not None:
             self._refuse(refused.status, refused.words)
             return
+        connection: Any = request.connection
+        stream: IOStream = connection.stream
         if request.path in self._served.plain:
+            self._visitors.ask(stream)
             return
-        if await self._is_strangers():
+        opens = request.path == OPEN
+        # Before anybody looks whose it is: that takes long, and who has nothing to
+        # show could have it done without end.
+        if not (self._has_ticket() if opens else self._is_let_in()):
+            self._answer(USED if opens else NO_SESSION)
+            return
+        self._visitors.let_in(stream)
+        if stream.closed() or await self._served.stranger(stream.socket):
+            self._visitors.ask(stream)
             self._refuse(403, "another user of this machine asked")
-        elif request.path != OPEN and not self._is_let_in():
-            self._answer(NO_SESSION)
 
     @override
     def write_error(self, status_code: int, **_: Any) -> None:
@@ -185,10 +165,14 @@ class _Guarded(RequestHandler):
         cookie = self.get_cookie(self._served.cookie) or ""
         return self._served.sessions.knows(cookie, now)
 
-    async def _is_strangers(self) -> bool:
-        connection: Any = self.request.connection
-        stream = connection.stream
-        return stream is None or await self._served.stranger(stream.socket)
+    def _has_ticket(self) -> bool:
+        served = self._served
+        return served.sessions.takes(self._ticket(), served.state.now)
+
+    def _ticket(self) -> str:
+        tickets = self.get_query_arguments("ticket")
+        is_one = len(tickets) == 1 and self.request.method == "GET"
+        return tickets[0] if is_one else ""
 
     def _refuse(self, status: int, words: str) -> None:
         if self.request.path.startswith("/api/"):
@@ -240,10 +224,8 @@ class _Handler(_Guarded):
             self._answer(as_json(done))
 
     def _open(self) -> None:
-        tickets = self.get_query_arguments("ticket")
         served, nonce = self._served, secrets.token_bytes(NONCE_BYTES)
-        ticket = tickets[0] if len(tickets) == 1 and self._is_get() else ""
-        cookie = served.sessions.enter(ticket, served.state.now, nonce)
+        cookie = served.sessions.enter(self._ticket(), served.state.now, nonce)
         if cookie is None:
             self._answer(USED)
             return
@@ -254,9 +236,6 @@ class _Handler(_Guarded):
             self.redirect("/", status=303)
         else:
             self._answer(ENTERED)
-
-    def _is_get(self) -> bool:
-        return self.request.method == "GET"
 
 
 class _Events(_Guarded):
