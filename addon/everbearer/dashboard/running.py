@@ -137,13 +137,14 @@ class Begun:
                 stranger=is_strangers,
             )
         )
-        listening = self._place.listening
+        loop, listening = asyncio.get_running_loop(), self._place.listening
         if not self._end.is_set():
-            loop = asyncio.get_running_loop()
             loop.add_reader(listening, server.accept, listening)
         try:
             await self._end.wait()
         finally:
+            # Another socket may get its number before the loop has ended.
+            loop.remove_reader(listening)
             listening.close()
             feed.close()
             await asyncio.sleep(0)
