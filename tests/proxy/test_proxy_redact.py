@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everbearer.policy.view import Existing
-from everbearer.proxy.redact import redact, redacted
+from everbearer.proxy.redact import MASKED, redact, redacted
 from everbearer.schemes import SCHEMES
 from everbearer.schemes.existing import classify
 from everbearer.secret import fingerprint
@@ -113,7 +113,7 @@ def test_states_from_before_edits_are_redacted():
         "/2.0/x",
         "/2.0/x?",
         "/2.0/x?a=b&&c",
-        "/2.0/x?my_access_token=1&access_token_=2&token=3",
+        "/2.0/x?my_access_token=1&access_token_=2&tokens=3&codes=4",
         "/2.0/access_token=4?x=%20",
     ],
 )
@@ -140,3 +140,25 @@ def test_no_spelling_keeps_a_token(name: str, before: str, after: str, backed_up
     redact(flow, BEARER)
 
     assert CANARY not in str(flow.get_state())
+
+
+LOW = "hunter2"
+
+
+@pytest.mark.parametrize("name", ["boxapi", "BoxApi", "BOXAPI"])
+def test_a_secret_that_may_be_guessed_leaves_no_fingerprint(name: str):
+    """A password could be tried against one: the mask says nothing of it."""
+    flow = asked(**{name: f"shared_link=x&shared_link_password={LOW}"})
+    flow.backup()
+    redact(flow, BEARER)
+    assert flow.request.headers[name] == MASKED
+    assert LOW not in str(flow.get_state())
+
+
+@pytest.mark.parametrize("name", ["code", "client%5Fsecret", "Shared_Link_Password"])
+def test_secret_parameters_are_masked_and_the_rest_of_a_query_stays(name: str):
+    """However spelt; once is enough here too."""
+    flow = asked(path=f"/2.0/x?a=%20&{name}={LOW}&b")
+    for _ in range(2):
+        redact(flow, BEARER)
+        assert flow.request.path == f"/2.0/x?a=%20&{name}={MASKED}&b"

@@ -98,4 +98,7 @@ BOX: Final = Preset(
     authorize_url="https://account.box.com/api/oauth2/authorize",
     revoke_url="https://api.box.com/oauth2/revoke",
     who=Who("https://api.box.com/2.0/users/me?fields=name,login", _user),
+    # openapi, GET /shared_items: shared_link=…&shared_link_password=….
+    secret_fields=frozenset({"boxapi"}),
+    secret_parameters=frozenset({"shared_link_password"}),
 )

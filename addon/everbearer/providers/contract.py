@@ -33,6 +33,8 @@ class Preset:
     `exclusions` come before every rule of the user; `injecting` are the rules
     of profiles that no rule of the user names (their `profiles` are filled in).
     `refresh_token_life` is in seconds, None where unused ones do not end.
+    `secret_fields` and `secret_parameters` (of queries and forms) hold what clients
+    send besides tokens and nobody may keep; names in lower case.
     """
 
     name: str
@@ -45,3 +47,5 @@ class Preset:
     authorize_url: str = ""
     revoke_url: str = ""
     who: Who | None = None
+    secret_fields: frozenset[str] = frozenset()
+    secret_parameters: frozenset[str] = frozenset()

@@ -1,15 +1,19 @@
-"""Tokens leave a flow before anything saves it."""
+"""Tokens, and what else is secret of a request's head, leave it before it is saved."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from everbearer.oauth.secret_parameters import SECRETS
 from everbearer.policy.query import name_of
+from everbearer.providers import PROVIDERS
 from everbearer.proxy import internals
 from everbearer.secret import fingerprint, marked, redaction_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mitmproxy.http import Headers, HTTPFlow
 
     from everbearer.schemes.contract import Scheme
@@ -17,11 +21,22 @@ if TYPE_CHECKING:
 
 _BEARER: Final = "bearer "
 
+MASKED: Final = "****"
+"""For what a fingerprint would give away: a password may be guessed from it."""
+
+_PRESETS: Final = tuple(PROVIDERS.values())
+_FIELDS: Final = {name for each in _PRESETS for name in each.secret_fields}
+PARAMETERS: Final = SECRETS.union(*(each.secret_parameters for each in _PRESETS))
+"""Those of queries and forms that are secret, by name."""
+
+type _Field = tuple[bytes, bytes]
+
 
 def redact(flow: HTTPFlow, scheme: Scheme) -> None:
     """
     Overwrite what *scheme* owns of the request by marks with fingerprints.
 
+    What a provider or OAuth has in it besides that is secret is masked as well.
     Also in the state from before an edit, which is saved with the flow.
     """
     redact_fields(flow.request.headers, scheme)
@@ -40,14 +55,18 @@ def strip(flow: HTTPFlow) -> None:
 
 
 def redact_fields(fields: Headers, scheme: Scheme) -> None:
-    """Overwrite every field that *scheme* owns."""
-    owned = encoded(scheme.fields)
-    fields.fields = tuple(
+    """Overwrite every field that *scheme* owns, or that a provider has as secret."""
+    fields.fields = _without_secrets(fields.fields, scheme)
+
+
+def _without_secrets(fields: Iterable[_Field], scheme: Scheme) -> tuple[_Field, ...]:
+    secret = _secret(scheme.fields)
+    return tuple(
         [
-            (field[0], _redacted_bytes(field[1]))
-            if field[0].lower() in owned
+            (field[0], _redacted_field(field, scheme))
+            if field[0].lower() in secret
             else field
-            for field in fields.fields
+            for field in fields
         ]
     )
 
@@ -58,7 +77,15 @@ def encoded(names: frozenset[str]) -> frozenset[bytes]:
     return frozenset(name.encode() for name in names)
 
 
-def _redacted_bytes(value: bytes) -> bytes:
+@lru_cache(maxsize=64)
+def _secret(owned: frozenset[str]) -> frozenset[bytes]:
+    return encoded(owned | _FIELDS)
+
+
+def _redacted_field(field: _Field, scheme: Scheme) -> bytes:
+    name, value = field
+    if name.lower() not in encoded(scheme.fields):
+        return MASKED.encode()
     # As mitmproxy decodes them.
     text = value.decode("utf-8", "surrogateescape")
     return redacted(text).encode("utf-8", "surrogateescape")
@@ -79,29 +106,23 @@ def redacted(value: str) -> str:
 
 
 def redacted_path(path: str, scheme: Scheme) -> str:
-    """Return the path with a mark for each value that *scheme* owns of the query."""
+    """Return the path with a mark for each secret value of the query."""
     path, mark, query = path.partition("?")
-    parts = (
-        _redacted_part(part) if name_of(part) in scheme.query else part
-        for part in query.split("&")
-    )
+    parts = (_redacted_part(part, scheme) for part in query.split("&"))
     return f"{path}{mark}{'&'.join(parts)}"
 
 
-def _redacted_part(part: str) -> str:
+def _redacted_part(part: str, scheme: Scheme) -> str:
     name, equals, value = part.partition("=")
-    return f"{name}{equals}{redacted(value)}" if value else part
+    known = name_of(part)
+    if value and known in scheme.query:
+        return f"{name}{equals}{redacted(value)}"
+    return f"{name}{equals}{MASKED}" if value and known.lower() in PARAMETERS else part
 
 
 def _redact_state(state: dict[str, Any], scheme: Scheme) -> None:
-    owned = {name.encode() for name in scheme.fields}
     request = state.get("request") or {}
-    request["headers"] = tuple(
-        (name, redacted(value.decode("latin-1")).encode("latin-1"))
-        if name.lower() in owned
-        else (name, value)
-        for name, value in request.get("headers", ())
-    )
+    request["headers"] = _without_secrets(request.get("headers", ()), scheme)
     if "path" in request:
         path = request["path"].decode("latin-1")
         request["path"] = redacted_path(path, scheme).encode("latin-1")

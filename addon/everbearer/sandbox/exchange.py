@@ -251,6 +251,7 @@ class Exchange(HTTPMessageDelegate):
             token_label=token_label(bearer) if bearer else None,
             authorization_count=len(bearers),
             as_user=request.fields.get("As-User"),
+            box_api=request.fields.get("BoxApi"),
         )
 
 

@@ -47,6 +47,7 @@ class Entry:
     token_label: str | None
     authorization_count: int
     as_user: str | None
+    box_api: str | None
     phase: Phase = Phase.HEAD
     status: int | None = None
     body_length: int = 0
