@@ -21,62 +21,13 @@ from everbearer.settings.load import load
 from everbearer.stores.memory import MemoryStore
 from harness import Answer, Place, Proxy, Sandbox
 from needs import need_proc
+from recorder import ME, Recorder, post
 
 API = "https://api.box.com"
-ME = f"{API}/2.0/users/me"
 BACKUP = Path(__file__).with_name("backup_script.py")
 OWN = "clients-own-token-0123456789-abcdef"
 OWN_IN_QUERY = "clients-own-token-in-a-query-0123456789"
 PROFILES = ("dev", "jwt", "ccg", "devtoken")
-
-
-class Recorder:
-    """A proxy that logs everything and saves every flow in both formats."""
-
-    def __init__(self, place: Place, config: Path, *mitmproxy: str) -> None:
-        self.place = place
-        self.flows = place.root / "saved.flows"
-        self.har = place.root / "saved.har"
-        self.temporary = place.root / "tmp"
-        self.temporary.mkdir(exist_ok=True)
-        self.proxy = Proxy(
-            place,
-            config,
-            "-vv",
-            mitmproxy=(
-                *("-w", str(self.flows)),
-                *("--set", f"hardump={self.har}"),
-                *mitmproxy,
-            ),
-            TMPDIR=str(self.temporary),
-        )
-
-    @property
-    def output(self) -> str:
-        return self.proxy.process.output
-
-    def ask(self, profile: str, *arguments: str) -> Answer:
-        fields = ("-H", f"Everbearer-Profile: {profile}")
-        return self.proxy.curl(*fields, *(arguments or (ME,)))
-
-    def stop(self, how: int = signal.SIGTERM) -> None:
-        """End the proxy; what it had in flight is then saved as well."""
-        self.proxy.process.stop(how)
-        assert "Traceback" not in self.output, self.output
-        assert list(self.temporary.iterdir()) == []
-
-    def saved(self) -> bytes:
-        return self.flows.read_bytes() + self.har.read_bytes()
-
-    def exchanges(self) -> int:
-        """Return how many token requests of clients were saved."""
-        with self.flows.open("rb") as file:
-            paths = [
-                flow.request.path
-                for flow in FlowReader(file).stream()
-                if "everbearer.question" not in flow.metadata
-            ]
-        return paths.count("/oauth2/token")
 
 
 @pytest.fixture
@@ -147,13 +98,13 @@ def test_a_days_work_leaves_no_secret(
         "box_subject_type": "enterprise",
         "box_subject_id": "100001",
     }
-    exchange = post(recorder, "/oauth2/token", form)
+    exchange = post(recorder, f"{API}/oauth2/token", form)
     assert exchange.status == 200
     own = exchange.json["access_token"]
     bearer = ("-H", f"Authorization: Bearer {own}")
     assert recorder.ask("ccg", *bearer, ME).status == 200
     revoked = {"client_id": client_id, "client_secret": client_secret, "token": own}
-    assert post(recorder, "/oauth2/revoke", revoked).status == 200
+    assert post(recorder, f"{API}/oauth2/revoke", revoked).status == 200
     # The token endpoint itself fails, and quotes what it was sent.
     quoted = " ".join([client_secret, sandbox.call("GET", "secrets")["tokens"][0]])
     body = {"error": "invalid_grant", "error_description": quoted}
@@ -172,12 +123,6 @@ def test_a_days_work_leaves_no_secret(
     assert saved.count(b"[everbearer:") >= 16
     assert b"/oauth2/token" in saved
     assert not canaries.in_files(written(place))
-
-
-def post(recorder: Recorder, path: str, form: dict[str, str]) -> Answer:
-    """Send a form of a client's own."""
-    fields = [word for pair in form.items() for word in ("-d", "=".join(pair))]
-    return recorder.proxy.curl(*fields, API + path)
 
 
 @pytest.mark.parametrize("script", [(), ("-s", str(BACKUP))], ids=["", "edited"])
@@ -200,14 +145,14 @@ def test_a_clients_redeem_of_ours_leaves_no_secret(
     }
     old = dict(form)
     for _ in range(2):
-        answer = post(recorder, "/oauth2/token", form)
+        answer = post(recorder, f"{API}/oauth2/token", form)
         assert answer.status == 200
         form["refresh_token"] = answer.json["refresh_token"]
     assert recorder.ask("dev").status == 200
-    assert post(recorder, "/oauth2/token", old).status == 400
+    assert post(recorder, f"{API}/oauth2/token", old).status == 400
     other = sandbox.call("POST", "refresh_tokens")["refresh_token"]
     other_form = form | {"refresh_token": other}
-    assert post(recorder, "/oauth2/token", other_form).status == 200
+    assert post(recorder, f"{API}/oauth2/token", other_form).status == 200
     quoted = {"access_token": form["refresh_token"], "expires_in": form["client_id"]}
     for effect in (
         {"status": 200, "body": quoted},
@@ -215,7 +160,7 @@ def test_a_clients_redeem_of_ours_leaves_no_secret(
         {"status": 400, "body": {"error": "invalid_grant", **quoted}},
     ):
         sandbox.fault(effect, path="/oauth2/token", times=1)
-        post(recorder, "/oauth2/token", form)
+        post(recorder, f"{API}/oauth2/token", form)
     recorder.stop()
 
     assert recorder.output.count("the next one is saved") == 2
@@ -238,7 +183,7 @@ def test_a_form_in_flight_at_the_stop_is_not_saved(
     other = sandbox.call("POST", "refresh_tokens")["refresh_token"]
     form = {"grant_type": "refresh_token", "refresh_token": other}
     sandbox.hold(path="/oauth2/token")
-    held.submit(post, recorder, "/oauth2/token", form)
+    held.submit(post, recorder, f"{API}/oauth2/token", form)
     sandbox.wait(path="/oauth2/token")
 
     recorder.stop()

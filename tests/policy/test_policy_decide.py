@@ -195,6 +195,22 @@ class TestRules:
         """A ruled host has paths without a rule, which pass without a token."""
         assert decide(request(path=path), RULES).code == "no_rule"
 
+    @pytest.mark.parametrize(
+        ("path", "private"),
+        [
+            ("/api/oauth2/token", True),
+            ("/x/OAuth2/Revoke", True),
+            ("/x/oauth2/%74oken", True),
+            ("/x/oauth2/tokens", False),
+            ("/other", False),
+        ],
+    )
+    def test_none_for_a_token_endpoint(self, path, private):
+        """What looks like one is private in any reading, whoever answers there."""
+        verdict = decide(request(path=path), RULES)
+        assert isinstance(verdict, Pass)
+        assert (verdict.code, verdict.private) == ("no_rule", private)
+
     def test_method(self):
         """A rule for some methods leaves the others alone."""
         reading = replace(API, methods=frozenset({"GET"}))

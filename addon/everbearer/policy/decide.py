@@ -9,7 +9,7 @@ There is no default: what reaches the end has passed every step on the way to an
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from everbearer.policy import browser, choice, credential, framing, names, users
 from everbearer.policy.paths import readings
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from everbearer.policy.rules import Rule, RuleSet
     from everbearer.policy.verdict import Verdict
     from everbearer.policy.view import RequestView
+
+_EXCHANGES: Final = ("/oauth2/token", "/oauth2/revoke")
+"""Where clients send secrets, on a wrong host or under a wrong prefix too."""
 
 
 def decide(view: RequestView, rules: RuleSet) -> Verdict:
@@ -107,7 +110,11 @@ def _rule(view: RequestView, candidates: tuple[Rule, ...]) -> Rule | Pass | Refu
             "send the path without escapes, dot segments and empty segments",
         )
     if first is None:
-        return Pass("no_rule", "the host has rules, and none is for this request")
+        return Pass(
+            "no_rule",
+            "the host has rules, and none is for this request",
+            private=any(path.casefold().endswith(_EXCHANGES) for path in paths),
+        )
     return first
 
 

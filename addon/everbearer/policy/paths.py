@@ -75,8 +75,17 @@ def masked(path: str) -> str:
     Only the kind of address is left: `/d/1/…`, `/2.0/zip_downloads/…`; of a path
     that has several readings nothing.
     """
+    return f"{_kind_of(path)}/…"
+
+
+def masked_target(path: str) -> str:
+    """Return the same as a path that is legal in a request, and leads nowhere."""
+    return f"{_kind_of(path)}/****"
+
+
+def _kind_of(path: str) -> str:
     kind = _KIND.match(path) if is_canonical(path) else None
-    return f"{kind[0] if kind else ''}/…"
+    return kind[0] if kind else ""
 
 
 def _decode_unreserved(path: str) -> str:

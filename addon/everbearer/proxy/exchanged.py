@@ -101,5 +101,9 @@ def shown_view(note: Note) -> RequestView | None:
     verdict, view = note.verdict, note.view
     if verdict is None or view is None:
         return None
-    secret = not isinstance(verdict, Inject) and verdict.capability
-    return told(view, capability=secret)
+    return told(view, capability=is_capability(verdict))
+
+
+def is_capability(verdict: Verdict) -> bool:
+    """Tell whether the path of such a request is, or may be, a credential."""
+    return not isinstance(verdict, Inject) and verdict.capability

@@ -18,12 +18,13 @@ from everbearer.policy.head import PROFILE_FIELD
 from everbearer.policy.verdict import Inject, Refuse
 from everbearer.policy.view import OWNER
 from everbearer.proxy.body import digest
+from everbearer.proxy.cleaned import clean
 from everbearer.proxy.credential_for import credential_for
-from everbearer.proxy.exchanged import exchanged, is_unmatched
+from everbearer.proxy.exchanged import exchanged
 from everbearer.proxy.fields import Fields, drop
 from everbearer.proxy.look import listener_of, look
 from everbearer.proxy.notes import Note, Target
-from everbearer.proxy.redact import redact, strip
+from everbearer.proxy.redact import strip
 from everbearer.proxy.refusal import (
     Refusal,
     fail_closed,
@@ -39,7 +40,6 @@ from everbearer.proxy.streaming import (
 )
 from everbearer.proxy.waiting import begin
 from everbearer.report import report
-from everbearer.schemes import SCHEMES
 from everbearer.schemes.existing import classify
 
 if TYPE_CHECKING:
@@ -286,12 +286,8 @@ class EverbearerTokens:
                 self._notes.forget(note)
 
     def _redact(self, note: Note) -> None:
-        if not self._broker.settings.proxy.redact:
-            return
-        if is_unmatched(note.verdict):
-            return
-        for scheme in SCHEMES.values():
-            redact(note.flow, scheme)
+        if self._broker.settings.proxy.redact:
+            clean(note)
 
     def _publish(self, note: Note) -> None:
         clock = self._broker.clock
