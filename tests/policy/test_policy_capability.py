@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everbearer.policy.decide import decide
-from everbearer.policy.paths import masked
+from everbearer.policy.paths import masked, masked_target
 from everbearer.policy.verdict import Inject, Pass, Refuse
 
 SECRET = "b1!Q7canaryX-2.f"
@@ -40,6 +40,14 @@ SECRET = "b1!Q7canaryX-2.f"
 def test_only_the_kind_of_a_credential_is_told(path, told):
     """A name and a short number are left; where they end in doubt, less is."""
     assert masked(path) == told
+
+
+@given(st.text())
+def test_what_is_saved_of_a_credential_is_what_is_told(path):
+    """In characters that a request line may have (RFC 3986 §3.3)."""
+    saved = masked_target(path)
+    assert saved == masked(path).replace("…", "****")
+    assert saved.isascii()
 
 
 @given(st.text(), st.text(min_size=17))
