@@ -5,28 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from boxlike import REQUEST
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everbearer.policy.told import METHOD, PATH, cut, told
-from everbearer.policy.view import RequestView
-
-USUAL = RequestView(
-    scheme="https",
-    host="api.box.com",
-    port=443,
-    verified_name="api.box.com",
-    method="GET",
-    path="/2.0/files/12345/content",
-    authorities=("api.box.com",),
-    sni="api.box.com",
-    connect_name="api.box.com",
-)
 
 
 def test_a_usual_request_is_told_as_it_is():
     """Nothing is made anew for it."""
-    assert told(USUAL, capability=False) is USUAL
+    assert told(REQUEST, capability=False) is REQUEST
 
 
 @pytest.mark.parametrize(
@@ -42,19 +30,19 @@ def test_a_usual_request_is_told_as_it_is():
 )
 def test_no_query_is_told_however_it_is_written(path: str):
     """Escaped, once or more often, or as a fragment: it may hold a token."""
-    assert told(replace(USUAL, path=path), capability=False).path == "/2.0/users/me…"
+    assert told(replace(REQUEST, path=path), capability=False).path == "/2.0/users/me…"
 
 
 def test_other_escapes_are_told():
     """Only what begins a query ends a path."""
     path = "/2.0/folders/%20%C3%A9"
-    assert told(replace(USUAL, path=path), capability=False).path == path
+    assert told(replace(REQUEST, path=path), capability=False).path == path
 
 
 def test_a_path_that_is_a_credential_is_masked():
     """Only the kind of address is left."""
     path = "/d/1/hush-hush"
-    assert told(replace(USUAL, path=path), capability=True).path == "/d/1/…"
+    assert told(replace(REQUEST, path=path), capability=True).path == "/d/1/…"
 
 
 words = st.text(alphabet="ab%?#é/", max_size=6000) | st.integers(0, 9000).map(
@@ -73,7 +61,7 @@ def test_no_request_is_told_at_any_length(
     path: str, method: str, host: str, sni: str | None, values: tuple[str, ...]
 ):
     """Whatever a client sends, some thousand characters are told at most."""
-    view = replace(USUAL, path=path, method=method, host=host, sni=sni)
+    view = replace(REQUEST, path=path, method=method, host=host, sni=sni)
     seen = told(
         replace(view, authorities=values, origins=values, as_user=values[:3]),
         capability=False,
@@ -87,7 +75,7 @@ def test_no_request_is_told_at_any_length(
 
 def test_what_was_cut_is_marked():
     """Nobody takes the beginning for the whole."""
-    long = told(replace(USUAL, path="/" + "x" * PATH), capability=False).path
+    long = told(replace(REQUEST, path="/" + "x" * PATH), capability=False).path
     assert long == "/" + "x" * (PATH - 2) + "…"
     assert cut("abcd", 4) == "abcd"
     assert cut("abcde", 4) == "abc…"
